@@ -1,0 +1,60 @@
+// The map of the actors: what each takes, who sends it, what comes back. Start reading here.
+// Requests carry a timeout of the asker's; answers are `expected` values (schema/error.hpp), so a refusal is an answer and not the
+// death of anyone. Handles may be used from any thread.
+#pragma once
+#include "actors/messages.hpp"
+
+namespace taskmaster {
+
+/// A scheduler node's desk: takes what clients want, has it stored, tells the coordinator. Asked by the gateways.
+using scheduler_actor = caf::typed_actor<
+    // Stores the tasks and announces them. Answered after commit; ec::exhausted when too much is under way.
+    caf::replies_to<submit_atom, submit_request>::with<submit_answer>,
+    // One task with what the leader knows of its run laid over it.
+    caf::replies_to<find_atom, uuid>::with<find_answer>,
+    // A page of tasks, newest first.
+    caf::replies_to<list_atom, task_filter>::with<list_answer>,
+    // Every run of a task, oldest first.
+    caf::replies_to<attempts_atom, uuid>::with<attempts_answer>,
+    // Answers when the task is finished, or as it stands after the time. ec::exhausted when too many wait.
+    caf::replies_to<wait_atom, uuid, caf::timespan>::with<wait_answer>,
+    // Cancels a task that waits; has the worker told of one that runs.
+    caf::replies_to<cancel_atom, uuid>::with<cancelled_answer>,
+    // Runs a finished task again under the same id.
+    caf::replies_to<retry_atom, uuid>::with<find_answer>,
+    // Every queue with unfinished tasks, with counts.
+    caf::replies_to<queues_atom>::with<queues_answer>,
+    // Who is there, and what each holds.
+    caf::replies_to<workers_atom>::with<workers_answer>,
+    // Tells one session's worker to finish what it has and leave.
+    caf::replies_to<drain_atom, std::string>::with<done_answer>,
+    // Whether database and coordinator answer.
+    caf::replies_to<health_atom>::with<health>>;
+
+/// The coordinator as a scheduler sees it: the actor itself in the same process, a gRPC link (gateway/coordinator_client) otherwise.
+using coordinator_actor = caf::typed_actor<
+    // Tasks just committed, from a scheduler. No answer: what gets lost the scan finds within a second.
+    caf::reacts_to<announce_atom, announcement>,
+    // Which of these are handed out, to whom, since when.
+    caf::replies_to<live_atom, live_request>::with<live_answer>,
+    // True as soon as the task's outcome is committed, false after the time. Also true for what finished seconds ago.
+    caf::replies_to<wait_atom, uuid, caf::timespan>::with<finish_answer>,
+    // R15: "cancelled" only for a task not handed out, after commit, outside the grace. ec::conflict when it is finished.
+    caf::replies_to<cancel_atom, uuid>::with<cancel_answer>,
+    // Puts a finished task back to work. ec::conflict when it is not finished.
+    caf::replies_to<retry_atom, uuid>::with<reopen_answer>,
+    // The sessions of this leader.
+    caf::replies_to<workers_atom>::with<workers_answer>,
+    // Drains the worker of the session with this id.
+    caf::replies_to<drain_atom, std::string>::with<done_answer>>;
+
+/// The worker's runner of tasks. Asked by the worker actor, which keeps to the slots; answers when the run has ended.
+using executor_pool_actor = caf::typed_actor<
+    // Runs it now.
+    caf::replies_to<run_atom, execution>::with<execution_result>,
+    // Stops one run (TERM, grace, KILL); the answer to its run_atom says how it ended.
+    caf::reacts_to<cancel_atom, std::uint64_t>,
+    // Ends everything and quits.
+    caf::reacts_to<stop_atom>>;
+
+} // namespace taskmaster

@@ -1,0 +1,132 @@
+// What actors tell and ask each other, beside the session's messages. All of it stays within one process: between processes
+// protobuf speaks (gateway/), never CAF's own wire format, which changes between releases. So no type here has an
+// `inspect`; CAF_ALLOW_UNSAFE_MESSAGE_TYPE says the same to CAF.
+#pragma once
+#include "actors/executor.hpp"
+#include "actors/session.hpp"
+#include "schema/store.hpp"
+
+#include <caf/all.hpp>
+
+namespace taskmaster {
+
+// Atom texts hold ten characters in CAF 0.17. Own names: CAF predefines put, get, join, tick, … in its namespace.
+using submit_atom = caf::atom_constant<caf::atom("tm_submit")>;
+using find_atom = caf::atom_constant<caf::atom("tm_find")>;
+using list_atom = caf::atom_constant<caf::atom("tm_list")>;
+using attempts_atom = caf::atom_constant<caf::atom("tm_attempt")>;
+using wait_atom = caf::atom_constant<caf::atom("tm_wait")>;
+using cancel_atom = caf::atom_constant<caf::atom("tm_cancel")>;
+using retry_atom = caf::atom_constant<caf::atom("tm_retry")>;
+using queues_atom = caf::atom_constant<caf::atom("tm_queues")>;
+using workers_atom = caf::atom_constant<caf::atom("tm_workers")>;
+using drain_atom = caf::atom_constant<caf::atom("tm_drain")>;
+using health_atom = caf::atom_constant<caf::atom("tm_health")>;
+using announce_atom = caf::atom_constant<caf::atom("tm_announc")>;
+using live_atom = caf::atom_constant<caf::atom("tm_live")>;
+using tick_atom = caf::atom_constant<caf::atom("tm_tick")>;
+using run_atom = caf::atom_constant<caf::atom("tm_run")>;
+using stop_atom = caf::atom_constant<caf::atom("tm_stop")>;
+
+/// What a gateway hands the scheduler. Specs are validated already; ids are made by the scheduler.
+struct submit_request {
+  std::vector<task_spec> specs;
+};
+/// In the order asked; each is a stored task, a repeated one, or refused alone.
+using submit_answer = expected<std::vector<inserted>>;
+
+using find_answer = expected<task_record>;
+using list_answer = expected<task_page>;
+using attempts_answer = expected<std::vector<attempt_record>>;
+
+/// The task when it finished in time, or as it stands with finished = false.
+struct waited {
+  task_record record;
+  bool finished = false;
+};
+using wait_answer = expected<waited>;
+
+/// cancelled = false: it had been handed out, or may have been (grace); its worker is told, the outcome says what happened.
+struct cancel_verdict {
+  bool cancelled = false;
+};
+using cancel_answer = expected<cancel_verdict>;
+struct cancelled_task {
+  bool cancelled = false;
+  task_record record;
+};
+using cancelled_answer = expected<cancelled_task>;
+using reopen_answer = expected<task>;
+
+struct queue_info {
+  queue_summary counts;
+  std::int64_t running = 0;
+};
+using queues_answer = expected<std::vector<queue_info>>;
+
+struct worker_info {
+  std::string id; // of the session
+  std::string name, incarnation, peer;
+  std::string state; // connected, draining, lost (its tasks wait out the grace)
+  std::vector<std::string> queues, kinds;
+  std::int32_t slots = 0, credit = 0;
+  std::vector<uuid> tasks;
+  timestamp connected_at;
+};
+using workers_answer = expected<std::vector<worker_info>>;
+
+/// Tasks just committed.
+struct announcement {
+  std::vector<task> tasks;
+};
+
+/// What the leader knows of a task that is handed out.
+struct live_task {
+  uuid id;
+  std::string queue;
+  std::string worker;
+  taskmaster::fence fence;
+  std::int32_t attempt = 0;
+  timestamp picked_at;
+  std::optional<timestamp> started_at;
+  std::string progress;
+};
+struct live_request {
+  std::vector<uuid> ids; // empty: all, up to 10,000
+};
+using live_answer = expected<std::vector<live_task>>;
+using finish_answer = expected<bool>; // true: finished within the time
+using done_answer = expected<done>;
+
+/// Can this node accept tasks, and is there a leader? For /readyz and the log.
+struct health {
+  bool database = false;
+  bool coordinator = false;
+  std::string detail;
+};
+
+} // namespace taskmaster
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::uuid)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::submit_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::submit_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::find_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::task_filter)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::list_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::attempts_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::wait_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::cancel_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::cancelled_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::reopen_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::queues_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::workers_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::announcement)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::live_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::live_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::finish_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::done_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::health)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::execution)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::execution_result)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::from_worker)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::to_worker)
