@@ -13,7 +13,7 @@ void scheduler_state::start(self_ptr self, scheduler_config config, scheduler_la
   meters_ = std::move(meters);
 }
 
-scheduler_actor::behavior_type scheduler(scheduler_state::self_ptr self, scheduler_config config, scheduler_lanes lanes,
+scheduler_desk_actor::behavior_type scheduler(scheduler_state::self_ptr self, scheduler_config config, scheduler_lanes lanes,
                                          coordinator_actor coordinator, std::shared_ptr<metrics> meters) {
   self->state.start(self, config, std::move(lanes), std::move(coordinator), std::move(meters));
   return {
@@ -28,6 +28,7 @@ scheduler_actor::behavior_type scheduler(scheduler_state::self_ptr self, schedul
       [self](workers_atom) { return self->state.workers(); },
       [self](drain_atom, const std::string& id) { return self->state.drain(id); },
       [self](health_atom) { return self->state.check(); },
+      [self](tick_atom) { self->state.next_rounds(); },
   };
 }
 

@@ -24,9 +24,14 @@ struct scheduler_lanes {
   store_lane_actor submits, keyed, reads;
 };
 
+/// The scheduler with its own clock, which only it uses.
+using scheduler_desk_actor = scheduler_actor::extend<
+    // Asks the leader again for those who wait for an outcome, after it did not answer.
+    caf::reacts_to<tick_atom>>;
+
 class scheduler_state {
 public:
-  using self_ptr = scheduler_actor::stateful_pointer<scheduler_state>;
+  using self_ptr = scheduler_desk_actor::stateful_pointer<scheduler_state>;
   static inline const char* name = "scheduler";
 
   void start(self_ptr self, scheduler_config config, scheduler_lanes lanes, coordinator_actor coordinator, std::shared_ptr<metrics> meters);
@@ -41,6 +46,7 @@ public:
   caf::result<health> check();
   // -- scheduler_control.cpp --
   caf::result<wait_answer> wait(const uuid& id, caf::timespan timeout);
+  void next_rounds();
   caf::result<cancelled_answer> cancel(const uuid& id);
   caf::result<find_answer> retry(const uuid& id);
   caf::result<workers_answer> workers();
@@ -92,13 +98,14 @@ private:
   coordinator_actor coordinator_;
   std::shared_ptr<metrics> meters_;
   line submits_, keyed_;
+  std::vector<std::shared_ptr<waiting_client>> next_round_;
   std::size_t tasks_ = 0, bytes_ = 0, reading_ = 0, waiting_ = 0;
 };
 
 /// Turns a failed CAF request (timeout, dead actor) into our error. `what`: "the coordinator".
 error unreachable(const caf::error& e, const std::string& what);
 
-scheduler_actor::behavior_type scheduler(scheduler_state::self_ptr self, scheduler_config config, scheduler_lanes lanes,
+scheduler_desk_actor::behavior_type scheduler(scheduler_state::self_ptr self, scheduler_config config, scheduler_lanes lanes,
                                          coordinator_actor coordinator, std::shared_ptr<metrics> meters);
 
 } // namespace taskmaster

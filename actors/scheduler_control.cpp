@@ -36,19 +36,75 @@ caf::result<wait_answer> scheduler_state::wait(const uuid& id, caf::timespan tim
 void scheduler_state::wait_round(std::shared_ptr<waiting_client> client) {
   const auto left = client->until - now();
   const auto part = std::clamp<caf::timespan>(left, caf::timespan(0), caf::timespan(slice));
+  const auto later = [this, client] {
+    if (client->answered) return;
+    if (next_round_.empty()) self_->delayed_send(self_, breath, tick_atom::value);
+    next_round_.push_back(client);
+  };
   // The leader is asked first and the database second: an outcome between the two is met by one of them.
   self_->request(coordinator_, part + caf::timespan(breath), wait_atom::value, client->id, part)
-      .then([this, client](const finish_answer& f) {
-        if (client->answered) return;
-        if (f) return wait_round(client);
-        self_->request(self_, caf::infinite, health_atom::value).then([](const health&) {}, [](const caf::error&) {});
-      }, [](const caf::error&) {});
+      .then(
+          [this, client, later](const finish_answer& f) {
+            if (!f) return later();
+            if (!client->answered) wait_round(client);
+          },
+          [later](const caf::error&) { later(); });
   look(client->id, [this, client](find_answer found) {
     if (client->answered) return;
     if (!found) return answer_wait(client, wait_answer(found.failure()));
-    if (finished(found->state)) return answer_wait(client, wait_answer(waited{std::move(*found), true}));
-    if (now() >= client->until) return answer_wait(client, wait_answer(waited{std::move(*found), false}));
+    const bool over = finished(found->state);
+    if (over || now() >= client->until) answer_wait(client, wait_answer(waited{std::move(*found), over}));
   });
+}
+
+void scheduler_state::next_rounds() {
+  auto clients = std::move(next_round_);
+  next_round_.clear();
+  for (auto& client : clients)
+    if (!client->answered) wait_round(client);
+}
+
+caf::result<cancelled_answer> scheduler_state::cancel(const uuid& id) {
+  auto promise = self_->make_response_promise<cancelled_answer>();
+  self_->request(coordinator_, caf::timespan(command_limit), cancel_atom::value, id)
+      .then(
+          [this, id, promise](const cancel_answer& verdict) mutable {
+            if (!verdict) return promise.deliver(cancelled_answer(verdict.failure()));
+            look(id, [promise, cancelled = verdict->cancelled](find_answer found) mutable {
+              if (!found) return promise.deliver(cancelled_answer(found.failure()));
+              promise.deliver(cancelled_answer(cancelled_task{cancelled, std::move(*found)}));
+            });
+          },
+          [promise](const caf::error& e) mutable { promise.deliver(cancelled_answer(unreachable(e, "the coordinator"))); });
+  return promise;
+}
+
+caf::result<find_answer> scheduler_state::retry(const uuid& id) {
+  auto promise = self_->make_response_promise<find_answer>();
+  self_->request(coordinator_, caf::timespan(command_limit), retry_atom::value, id)
+      .then(
+          [this, id, promise](const reopen_answer& row) mutable {
+            if (!row) return promise.deliver(find_answer(row.failure()));
+            look(id, [promise](find_answer found) mutable { promise.deliver(std::move(found)); });
+          },
+          [promise](const caf::error& e) mutable { promise.deliver(find_answer(unreachable(e, "the coordinator"))); });
+  return promise;
+}
+
+caf::result<workers_answer> scheduler_state::workers() {
+  auto promise = self_->make_response_promise<workers_answer>();
+  self_->request(coordinator_, caf::timespan(command_limit), workers_atom::value)
+      .then([promise](workers_answer& a) mutable { promise.deliver(std::move(a)); },
+            [promise](const caf::error& e) mutable { promise.deliver(workers_answer(unreachable(e, "the coordinator"))); });
+  return promise;
+}
+
+caf::result<done_answer> scheduler_state::drain(const std::string& id) {
+  auto promise = self_->make_response_promise<done_answer>();
+  self_->request(coordinator_, caf::timespan(command_limit), drain_atom::value, id)
+      .then([promise](done_answer& a) mutable { promise.deliver(std::move(a)); },
+            [promise](const caf::error& e) mutable { promise.deliver(done_answer(unreachable(e, "the coordinator"))); });
+  return promise;
 }
 
 } // namespace taskmaster
