@@ -1,5 +1,6 @@
 #include "cluster/private_postgres.hpp"
 
+#include "cluster/percent_encode.hpp"
 #include "cluster/private_postgres_folder.hpp"
 
 #include <algorithm>
@@ -22,18 +23,6 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 namespace {
-
-std::string percent_encode(const std::string& text) {
-  static constexpr char hex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const unsigned char c : text) {
-    if (std::isalnum(c) || c == '-' || c == '.' || c == '_' || c == '~')
-      out += static_cast<char>(c);
-    else
-      (out += '%') += {hex[c >> 4], hex[c & 15]};
-  }
-  return out;
-}
 
 std::string url_of(const fs::path& socket, const std::string& database) {
   return "postgresql://taskmaster@/" + database + "?host=" + percent_encode(socket.string());
