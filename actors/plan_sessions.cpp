@@ -1,0 +1,125 @@
+// Workers come, claim what they hold, grant credit, and go (R10, R11).
+#include "actors/plan.hpp"
+
+#include <algorithm>
+
+namespace taskmaster {
+
+void plan::open_session(session_id id, const hello& h) {
+  auto& s = sessions_[id];
+  s.worker = h.name;
+  s.incarnation = h.incarnation;
+  s.queues = h.queues;
+  s.kinds = h.kinds;
+  for (auto* names : {&s.queues, &s.kinds}) {
+    std::sort(names->begin(), names->end());
+    names->erase(std::unique(names->begin(), names->end()), names->end());
+  }
+  s.slots = h.slots;
+  s.credit = std::max(0, h.credit);
+  auto& sig = signatures_[{s.queues, s.kinds}];
+  if (!sig) {
+    sig = std::make_unique<signature>();
+    sig->queues = s.queues;
+    sig->kinds = s.kinds;
+    ++generation_;
+  }
+  ++sig->members;
+  signature_of_[id] = sig.get();
+  ready(id);
+}
+
+void plan::session_lost(session_id id) {
+  if (const auto it = sessions_.find(id); it != sessions_.end()) it->second.connected = false;
+}
+
+void plan::close_session(session_id id, session_id heir, timestamp) {
+  const auto it = sessions_.find(id);
+  if (it == sessions_.end()) return;
+  it->second.connected = false;
+  const auto tasks = std::move(it->second.tasks);
+  it->second.tasks.clear();
+  for (const auto& task : tasks) {
+    const auto found = entries_.find(task);
+    if (found == entries_.end()) continue;
+    auto& e = *found->second;
+    if (e.session != id || e.state != entry_state::assigned) continue; // settling and marking end by themselves
+    heir ? release(e) : lose(e);
+  }
+  if (const auto sig = signature_of_.find(id); sig != signature_of_.end()) {
+    if (--sig->second->members == 0) {
+      signatures_.erase({sig->second->queues, sig->second->kinds});
+      ++generation_;
+    }
+    signature_of_.erase(sig);
+  }
+  sessions_.erase(it);
+}
+
+void plan::credit(session_id id, std::int32_t more) {
+  const auto it = sessions_.find(id);
+  if (it == sessions_.end() || more <= 0) return;
+  it->second.credit += more;
+  ready(id);
+}
+
+void plan::drain(session_id id) {
+  if (const auto it = sessions_.find(id); it != sessions_.end()) it->second.draining = true;
+}
+
+void plan::started(session_id id, const uuid& task, const fence& f, timestamp now) {
+  const auto it = entries_.find(task);
+  if (it == entries_.end() || it->second->session != id || it->second->fence != f) return;
+  if (!it->second->started_at) it->second->started_at = now;
+}
+
+void plan::progress(session_id id, const task_progress& p) {
+  const auto it = entries_.find(p.task);
+  if (it == entries_.end() || it->second->session != id || it->second->fence != p.fence) return;
+  it->second->progress = p.json;
+}
+
+void plan::adopt(entry& e, session_id id, const taskmaster::fence& f, timestamp now) {
+  if (const auto old = sessions_.find(e.session); old != sessions_.end()) old->second.tasks.erase(e.row.id);
+  unplace(e);
+  if (e.fence != f) { // of an earlier leader: when it was picked and started is not known any more
+    e.picked_at = now;
+    e.started_at = now;
+  }
+  e.state = entry_state::assigned;
+  e.session = id;
+  e.fence = f;
+  sessions_.at(id).tasks.insert(e.row.id);
+}
+
+plan::claim_verdict plan::claimed(session_id id, const claim& c, timestamp now) {
+  const auto it = entries_.find(c.task);
+  if (it == entries_.end()) {
+    return stones_.covers(c.task, {c.attempt, c.losses}) ? claim_verdict::drop : claim_verdict::unknown;
+  }
+  auto& e = *it->second;
+  if (version_of(e.row) != task_version{c.attempt, c.losses}) return claim_verdict::drop;
+  switch (e.state) {
+  case entry_state::assigned:
+    if (e.fence != c.fence) return claim_verdict::drop;
+    adopt(e, id, c.fence, now);
+    return claim_verdict::keep;
+  case entry_state::settling:
+    if (e.fence != c.fence) return claim_verdict::drop;
+    e.session = id; // its result, or its loss, is on the way to the database
+    return claim_verdict::keep;
+  case entry_state::marking: return claim_verdict::drop;
+  case entry_state::held:
+    // Of the directly preceding term there is no greater fence elsewhere; older claims wait for all others (R11).
+    if (grace_ && c.fence.term != previous_term_ && c.fence.term != term_) return claim_verdict::wait;
+    [[fallthrough]];
+  case entry_state::waiting:
+    if (!e.row.marked.none() && e.row.marked != c.fence) return claim_verdict::drop;
+    if (e.row.delivery == delivery_mode::at_most_once && e.row.marked != c.fence) return claim_verdict::drop;
+    adopt(e, id, c.fence, now);
+    return claim_verdict::keep;
+  }
+  return claim_verdict::drop;
+}
+
+} // namespace taskmaster
