@@ -3,6 +3,8 @@
 #include "gateway/problem.hpp"
 #include "gateway/status_codes.hpp"
 
+#include <spdlog/spdlog.h>
+
 namespace taskmaster {
 namespace {
 
@@ -57,6 +59,7 @@ expected<http_match> match_route(std::string_view method, std::string_view path)
 }
 
 http_answer refuse(const error& e) {
+  if (e.code == ec::internal) spdlog::error("http: {}", e.message); // the client is told only that it was us
   http_answer out{status_of(e.code).http, problem_content_type, problem_json(e), {}};
   if (const int wait = retry_after_seconds(e)) out.headers.emplace_back("Retry-After", std::to_string(wait));
   return out;
