@@ -247,12 +247,12 @@ caf::result<cancel_answer> coordinator_state::cancel(const uuid& id) {
         return row_or_record{{}, std::move(*found)};
       },
       [this, id, promise, epoch = epoch_](expected<row_or_record>& found) mutable {
-        if (epoch != epoch_) return promise.deliver(cancel_answer(not_leading()));
-        if (!found) return promise.deliver(cancel_answer(found.failure()));
-        if (!found->row && !found->record) return promise.deliver(cancel_answer(error{ec::not_found, "there is no task " + id.str()}));
+        if (epoch != epoch_) return void(promise.deliver(cancel_answer(not_leading())));
+        if (!found) return void(promise.deliver(cancel_answer(found.failure())));
+        if (!found->row && !found->record) return void(promise.deliver(cancel_answer(error{ec::not_found, "there is no task " + id.str()})));
         if (!found->row) {
           const auto state = std::string(to_string(found->record->state));
-          return promise.deliver(cancel_answer(error{ec::conflict, "the task is finished already (" + state + ")"}));
+          return void(promise.deliver(cancel_answer(error{ec::conflict, "the task is finished already (" + state + ")"})));
         }
         cancel_decided(id, plan_.cancel_row(std::move(*found->row)), promise);
       });
