@@ -177,7 +177,9 @@ std::string list_query(const list_options& o, const std::string& cursor) {
 
 int list(const errand& e) {
   const auto& o = e.request.list;
-  table rows({"ID", "STATE", "KIND", "QUEUE", ">PRIO", ">ATTEMPT", "WHEN", ">TOOK", "WORKER", "REASON"});
+  // Blanks make columns wide enough for what later pages bring.
+  table rows({"ID                                  ", "STATE    ", "KIND  ", "QUEUE  ", ">PRIO", ">ATTEMPT", "WHEN         ", ">  TOOK",
+              "WORKER  ", "REASON"});
   std::string cursor = o.cursor;
   bool opened = false, any = false;
   for (;;) {

@@ -8,15 +8,27 @@ namespace taskmaster {
 
 namespace {
 
+/// "http://host:port" of what a person wrote; empty when it is no address.
 std::string full_address(std::string_view server) {
-  std::string where(server);
-  while (!where.empty() && where.back() == '/') where.pop_back();
-  if (where.find("://") == std::string::npos) where = "http://" + where;
-  const auto host = where.find("://") + 3;
-  const auto bracket = where.find(']', host); // [::1]
-  const bool https = where.rfind("https://", 0) == 0;
-  if (where.find(':', bracket == std::string::npos ? host : bracket) == std::string::npos && !https) where += ":8081";
-  return where;
+  std::string scheme = "http";
+  if (const auto at = server.find("://"); at != std::string_view::npos) {
+    scheme = server.substr(0, at);
+    server.remove_prefix(at + 3);
+  }
+  while (!server.empty() && server.back() == '/') server.remove_suffix(1);
+  const auto colon = server.rfind(':');
+  const auto bracket = server.rfind(']'); // [::1]:8081
+  std::string_view host = server, port = scheme == "https" ? "443" : "8081";
+  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
+    host = server.substr(0, colon);
+    port = server.substr(colon + 1);
+  }
+  int number = 0;
+  const auto [end, fault] = std::from_chars(port.data(), port.data() + port.size(), number);
+  const bool good = (scheme == "http" || scheme == "https") && !host.empty() && host.find_first_of("/?#@ ") == std::string_view::npos &&
+                    (host.front() == '[' || host.find(':') == std::string_view::npos) && fault == std::errc() &&
+                    end == port.data() + port.size() && number > 0 && number < 65'536;
+  return good ? scheme + "://" + std::string(host) + ":" + std::string(port) : "";
 }
 
 http_answer answer_of(const httplib::Result& result) {
@@ -42,14 +54,10 @@ struct http_client::parts {
 };
 
 http_client::http_client(std::string_view server) : where_(full_address(server)) {
-  // httplib throws on a scheme it does not know.
+  if (where_.empty()) return;
   try {
     parts_ = std::make_unique<parts>(where_);
-  } catch (const std::exception&) {
-    return;
-  }
-  if (!parts_->client.is_valid()) {
-    parts_.reset();
+  } catch (const std::exception&) { // https, but built without it
     return;
   }
   parts_->client.set_tcp_nodelay(true);

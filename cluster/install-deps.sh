@@ -10,7 +10,7 @@ build=(g++ cmake ninja-build ccache pkg-config
        libcaf-dev libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev
        libpq-dev libssl-dev libcpp-httplib-dev nlohmann-json3-dev catch2 libcli11-dev libspdlog-dev prometheus-cpp-dev)
 run=(postgresql)
-test=(python3 python3-grpcio python3-grpc-tools curl procps iproute2 ca-certificates git)
+test=(python3 python3-grpcio curl procps iproute2 ca-certificates git)
 
 wanted=("${build[@]}" "${run[@]}")
 list=

@@ -12,7 +12,7 @@ namespace taskmaster {
 
 class table {
 public:
-  /// Columns whose head begins with '>' are aligned to the right.
+  /// Columns whose head begins with '>' are aligned to the right. Blanks in a head make its column at least that wide.
   explicit table(std::vector<std::string> heads);
   void add(std::vector<std::string> cells);
   /// Writes what was added since the last time; the head only once. Widths only grow, so that pages stay aligned where they can.
