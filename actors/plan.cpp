@@ -83,14 +83,18 @@ bool plan::maybe_held(const task& row) const {
   return grace_ && ((row.run_at <= took_over_at_ && row.created_at <= took_over_at_) || !row.marked.none());
 }
 
-void plan::add(task row, timestamp now) {
-  auto& home = bucket_of(row);
+plan::entry& plan::make_entry(task row) {
   auto made = std::make_unique<entry>();
   auto& e = *made;
   e.row = std::move(row);
-  e.home = &home;
+  e.home = &bucket_of(e.row);
   e.state = maybe_held(e.row) ? entry_state::held : entry_state::waiting;
   entries_.emplace(e.row.id, std::move(made));
+  return e;
+}
+
+void plan::add(task row, timestamp now) {
+  auto& e = make_entry(std::move(row));
   if (e.state == entry_state::waiting && !e.row.marked.none()) return lose(e); // R16
   if (e.state == entry_state::waiting && e.row.expires_at && *e.row.expires_at <= now)
     return finish(e, task_state::expired, "expired");
@@ -100,7 +104,7 @@ void plan::add(task row, timestamp now) {
 void plan::place(entry& e) {
   auto& b = *e.home;
   const position at{e.row.run_at, e.row.id};
-  if (at > b.mark) {
+  if (at > b.mark && e.state == entry_state::waiting) {
     // Beyond the mark: a later refill brings it. One in flight may have been asked before this row was there.
     if (b.filling && (!b.dropped || at < *b.dropped)) b.dropped = at;
     const auto id = e.row.id;

@@ -81,7 +81,7 @@ public:
   void scanned(std::vector<task> rows, timestamp now);
   /// R9: later than the load and young; else left to the scan. False: refused.
   bool announced(task row, timestamp now);
-  /// A row read by id (a claim or cancel of a task outside the windows), or put back to work.
+  /// A row that was read again by id.
   void met(task row, timestamp now);
   bool knows(const uuid& id) const { return entries_.contains(id); }
 
@@ -101,7 +101,10 @@ public:
   enum class claim_verdict : std::uint8_t { keep, drop, unknown, wait };
   /// R11: keep = adopted by this session; drop = stop it; unknown = read the row and ask again; wait = an older term's claim,
   /// decided at the end of the grace, the greatest fence first.
-  claim_verdict claimed(session_id id, const claim& c, timestamp now);
+  /// With `last` (the grace ends, claims come sorted) nothing waits any more.
+  claim_verdict claimed(session_id id, const claim& c, timestamp now, bool last = false);
+  /// The row of a claim that was unknown; a null row: there is none.
+  claim_verdict claimed_row(session_id id, const claim& c, const task* row, timestamp now);
 
   enum class result_verdict : std::uint8_t { settling, stale, unknown };
   /// settling = a change is on its way, acknowledge when it is recorded; stale = changes nothing; unknown = see what history says.
@@ -145,6 +148,8 @@ public:
     taskmaster::fence fence;
   };
   cancel_decision cancel(const uuid& id);
+  /// The same for a task outside the windows, whose row was read for it.
+  cancel_decision cancel_row(task row);
   bool recently_finished(const uuid& id) const { return stones_.finished(id); }
   /// A finished task that this leader has just put back to work.
   void reopened(task row, timestamp now);
@@ -204,6 +209,7 @@ private:
   bucket& bucket_of(const task& row);
   bool news(const task& row) const;
   bool maybe_held(const task& row) const;
+  entry& make_entry(task row);
   void add(task row, timestamp now);
   void place(entry& e);
   void unplace(entry& e);

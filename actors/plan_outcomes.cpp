@@ -212,4 +212,13 @@ plan::cancel_decision plan::cancel(const uuid& id) {
   return {};
 }
 
+plan::cancel_decision plan::cancel_row(task row) {
+  const auto id = row.id;
+  if (news(row)) {
+    auto& e = make_entry(std::move(row));
+    if (e.state == entry_state::held) place(e);
+  }
+  return cancel(id);
+}
+
 } // namespace taskmaster

@@ -92,7 +92,22 @@ void plan::adopt(entry& e, session_id id, const taskmaster::fence& f, timestamp 
   sessions_.at(id).tasks.insert(e.row.id);
 }
 
-plan::claim_verdict plan::claimed(session_id id, const claim& c, timestamp now) {
+plan::claim_verdict plan::claimed_row(session_id id, const claim& c, const task* row, timestamp now) {
+  if (!row || stones_.covers(c.task, {c.attempt, c.losses})) return claim_verdict::drop;
+  if (!knows(c.task)) {
+    if (version_of(*row) != task_version{c.attempt, c.losses}) return claim_verdict::drop;
+    auto& e = make_entry(*row);
+    if (e.state == entry_state::held) place(e);
+  }
+  const auto verdict = claimed(id, c, now);
+  // Not adopted, and in no window: the database keeps it, a refill will bring it.
+  if (const auto it = entries_.find(c.task);
+      verdict == claim_verdict::drop && it != entries_.end() && it->second->state == entry_state::waiting && !it->second->placed)
+    entries_.erase(it);
+  return verdict;
+}
+
+plan::claim_verdict plan::claimed(session_id id, const claim& c, timestamp now, bool last) {
   const auto it = entries_.find(c.task);
   if (it == entries_.end()) {
     return stones_.covers(c.task, {c.attempt, c.losses}) ? claim_verdict::drop : claim_verdict::unknown;
@@ -111,7 +126,7 @@ plan::claim_verdict plan::claimed(session_id id, const claim& c, timestamp now) 
   case entry_state::marking: return claim_verdict::drop;
   case entry_state::held:
     // Of the directly preceding term there is no greater fence elsewhere; older claims wait for all others (R11).
-    if (grace_ && c.fence.term != previous_term_ && c.fence.term != term_) return claim_verdict::wait;
+    if (grace_ && !last && c.fence.term != previous_term_ && c.fence.term != term_) return claim_verdict::wait;
     [[fallthrough]];
   case entry_state::waiting:
     if (!e.row.marked.none() && e.row.marked != c.fence) return claim_verdict::drop;

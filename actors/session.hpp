@@ -144,6 +144,8 @@ public:
   virtual ~worker_link() = default;
   virtual bool push(to_worker message) = 0;
   virtual void close(std::string reason) = 0;
+  /// The proxy has dealt with one message of the worker's: the link may read on (a flood waits in the worker's socket, not here).
+  virtual void consumed() {}
   /// For logs and `workers`: "ipv4:127.0.0.1:40412" or "in process".
   virtual std::string peer() const = 0;
 };

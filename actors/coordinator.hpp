@@ -1,0 +1,166 @@
+// The coordinator: one at a time leads. It feeds the plan, hands out what the plan decides, records outcomes, and alone changes a task
+// after it was inserted. Event-based, never blocks: the database is reached through two lanes, writes (all of a task's writes in order,
+// R7) and reads. `coordinator.cpp` wires messages to the methods here; `coordinator_work.cpp` moves tasks, `coordinator_sessions.cpp`
+// deals with workers, `coordinator_lease.cpp` with leading.
+#pragma once
+#include "actors/coordinator_desk.hpp"
+#include "actors/database_clock.hpp"
+#include "actors/lease_view.hpp"
+#include "actors/metrics.hpp"
+#include "actors/plan.hpp"
+#include "actors/store_lane.hpp"
+#include "actors/worker_proxy.hpp"
+
+#include <deque>
+#include <map>
+#include <set>
+
+namespace taskmaster {
+
+struct coordinator_config {
+  plan_options plan;
+  session_timing timing;
+  duration grace = std::chrono::milliseconds(1'000);   // after a takeover
+  duration scan_every = std::chrono::seconds(1);
+  duration upkeep_every = std::chrono::hours(1);
+  duration retention = std::chrono::hours(24 * 30); // of finished tasks
+  std::size_t waiters = 10'000;                        // clients waiting for an outcome
+};
+
+class coordinator_state {
+public:
+  using self_ptr = coordinator_desk_actor::stateful_pointer<coordinator_state>;
+  static inline const char* name = "coordinator";
+
+  void start(self_ptr self, coordinator_config config, store_lane_actor writes, store_lane_actor reads,
+             std::shared_ptr<lease_view> view, std::shared_ptr<metrics> meters);
+
+  // -- coordinator_lease.cpp: leading ----------------------------------------------------------------------------------
+  void hear_lease(lease_event& event);
+  void tick();
+  void stop();
+
+  // -- coordinator_sessions.cpp: workers -------------------------------------------------------------------------------
+  void hear_hello(session_hello& hello);
+  void hear_worker(session_said& said);
+  void proxy_down(const caf::down_msg& down);
+  std::vector<worker_info> list_workers() const;
+  expected<done> drain(const std::string& id);
+
+  // -- coordinator_work.cpp: tasks -------------------------------------------------------------------------------------
+  void announce(announcement& tasks);
+  std::vector<live_task> live(const live_request& request) const;
+  caf::result<finish_answer> wait(const uuid& id, caf::timespan timeout);
+  caf::result<cancel_answer> cancel(const uuid& id);
+  caf::result<reopen_answer> reopen(const uuid& id);
+  /// Hands out, records, refills, arms the clock. Called once for all messages that were waiting.
+  void work();
+  void wake(); ///< have work() run after what is in the mailbox
+
+private:
+  using finish_promise = caf::typed_response_promise<finish_answer>;
+  using cancel_promise = caf::typed_response_promise<cancel_answer>;
+
+  /// A session as the coordinator keeps it beside the plan.
+  struct session {
+    worker_proxy_actor proxy;
+    std::string peer;
+    timestamp connected_at;
+    bool connected = true;
+    steady_time grace_ends{}; // when lost
+  };
+  /// A hello whose claims are being decided.
+  struct arrival {
+    session_hello said;
+    std::vector<claim> keep, drop, waiting;
+    std::size_t unknown = 0; // claims whose rows are being read
+  };
+  struct loaded {
+    scan_cursor scan;
+    std::vector<bucket_key> buckets;
+    std::vector<session_row> sessions;
+  };
+  struct waiter {
+    std::uint64_t number;
+    finish_promise promise;
+  };
+
+  // leading
+  void load(const leader_lease& lease);
+  void take_over(const leader_lease& lease, loaded& what);
+  void end_grace();
+  void step_down(const std::string& why);
+  void scan();
+  void upkeep();
+  bool leading() const;
+  error not_leading() const;
+  steady_time steady() const { return self_->system().clock().now(); }
+  timestamp now() const { return clock_.at_least(steady()); }
+
+  // workers
+  void decide(session_id id);
+  void welcome_if_decided(session_id id);
+  void say_welcome(session_id id);
+  void end_session(session_id id, session_id heir);
+  void order(session_id id, to_worker message, bool close = false);
+  void hear_results(session_id id, finished_tasks& said);
+  void look_up(session_id id, std::vector<claim> unknown);
+
+  // tasks
+  void record();
+  void recorded_batch(expected<recorded>& answer);
+  void refill();
+  void read_again(std::vector<uuid> ids);
+  void hand_out(std::vector<plan::hand_out>& out);
+  void acknowledge(const std::vector<plan::settled>& settled);
+  void arm(std::optional<timestamp> due);
+  cancel_promise& await_cancel(const uuid& id);
+  void cancel_decided(const uuid& id, const plan::cancel_decision& decision, cancel_promise promise);
+  void end_waits();
+  void fail_promises(const error& why);
+
+  self_ptr self_ = nullptr;
+  coordinator_config config_;
+  store_lane_actor writes_, reads_;
+  std::shared_ptr<lease_view> view_;
+  std::shared_ptr<metrics> meters_;
+  database_clock clock_;
+  plan plan_;
+
+  std::uint64_t term_ = 0; // 0: stands by
+  std::uint64_t epoch_ = 0; // of leading; answers to questions of an earlier one are ignored
+  std::string secret_;
+  bool is_loaded_ = false;
+  bool stopping_ = false;
+  steady_time grace_ends_{};
+  std::set<std::pair<std::string, std::string>> awaited_; // (worker, incarnation) of the last term that have not come back
+
+  std::map<session_id, session> sessions_;
+  std::map<session_id, arrival> arrivals_;
+  std::deque<session_hello> early_; // hellos that came while loading
+
+  scan_cursor scan_from_;
+  bool scanning_ = false, upkeep_running_ = false;
+  steady_time last_scan_{}, last_upkeep_{};
+  std::size_t refilling_ = 0;
+
+  std::deque<task_change> outbox_;
+  std::vector<task_change> in_flight_; // the batch under way; asked again until the database says
+  bool recording_ = false;
+  steady_time record_again_{};
+
+  std::unordered_map<uuid, std::vector<waiter>> waiters_;
+  std::multimap<steady_time, std::pair<uuid, std::uint64_t>> wait_ends_;
+  std::uint64_t waiter_number_ = 0;
+  std::unordered_map<uuid, std::vector<cancel_promise>> cancels_;
+
+  bool awake_ = false;
+  std::optional<timestamp> armed_;
+};
+
+/// `writes` and `reads` are lanes of the coordinator's own.
+coordinator_desk_actor::behavior_type coordinator(coordinator_state::self_ptr self, coordinator_config config, store_lane_actor writes,
+                                                  store_lane_actor reads, std::shared_ptr<lease_view> view,
+                                                  std::shared_ptr<metrics> meters);
+
+} // namespace taskmaster

@@ -1,0 +1,214 @@
+// Leading: taking over, the grace, the scan, housekeeping, stepping down (R1 to R3, R8).
+#include "actors/coordinator.hpp"
+
+#include <algorithm>
+#include <spdlog/spdlog.h>
+
+namespace taskmaster {
+namespace {
+
+constexpr auto tick_every = std::chrono::milliseconds(50);
+constexpr auto read_limit = std::chrono::milliseconds(5'000);
+constexpr std::size_t scan_rows = 5'000;
+
+} // namespace
+
+void coordinator_state::start(self_ptr self, coordinator_config config, store_lane_actor writes, store_lane_actor reads,
+                              std::shared_ptr<lease_view> view, std::shared_ptr<metrics> meters) {
+  self_ = self;
+  config_ = config;
+  plan_ = plan(config.plan);
+  writes_ = std::move(writes);
+  reads_ = std::move(reads);
+  view_ = std::move(view);
+  meters_ = std::move(meters);
+}
+
+bool coordinator_state::leading() const { return is_loaded_ && view_->trusted(steady()); }
+
+error coordinator_state::not_leading() const {
+  const auto leader = view_->leader();
+  return {ec::not_leader, leader.empty() ? "no coordinator leads at the moment, try again" : "this coordinator stands by, the leader is " + leader};
+}
+
+void coordinator_state::hear_lease(lease_event& event) {
+  switch (event.what) {
+  case lease_event::type::elected:
+    clock_.sample(event.stamp, event.asked, event.received);
+    if (term_) step_down("a new term begins");
+    load(event.lease);
+    break;
+  case lease_event::type::renewed: clock_.sample(event.stamp, event.asked, event.received); break;
+  case lease_event::type::ended: step_down("the lease is over"); break;
+  }
+}
+
+void coordinator_state::load(const leader_lease& lease) {
+  term_ = lease.term;
+  secret_ = lease.secret;
+  const auto epoch = ++epoch_;
+  // The write lane's session is known to the database before it writes: whoever takes over may have to end it (R1).
+  ask_store(
+      self_, writes_, [term = term_](task_store& s) { return s.enlist(term, read_limit); },
+      [this, epoch, lease](expected<done>& enlisted) {
+        if (epoch != epoch_) return;
+        if (!enlisted) return step_down("enlisting failed, " + to_string(enlisted.failure()));
+        ask_store(
+            self_, reads_,
+            [](task_store& s) -> expected<loaded> {
+              // In this order: every row that the buckets do not show is met by a scan from here.
+              const auto scan = s.scan_start(read_limit);
+              if (!scan) return scan.failure();
+              auto buckets = s.buckets(read_limit);
+              if (!buckets) return buckets.failure();
+              auto sessions = s.sessions(read_limit);
+              if (!sessions) return sessions.failure();
+              return loaded{*scan, std::move(*buckets), std::move(*sessions)};
+            },
+            [this, epoch, lease](expected<loaded>& what) {
+              if (epoch != epoch_) return;
+              if (!what) return step_down("loading failed, " + to_string(what.failure()));
+              take_over(lease, *what);
+            });
+      });
+}
+
+void coordinator_state::take_over(const leader_lease& lease, loaded& what) {
+  awaited_.clear();
+  for (const auto& s : what.sessions) awaited_.emplace(s.worker, s.incarnation);
+  plan_.lead(lease, !awaited_.empty());
+  plan_.load_buckets(what.buckets);
+  scan_from_ = what.scan;
+  scanning_ = upkeep_running_ = recording_ = false;
+  refilling_ = 0;
+  last_scan_ = steady();
+  last_upkeep_ = {};
+  grace_ends_ = steady() + config_.grace;
+  is_loaded_ = true;
+  meters_->leading.Set(1);
+  spdlog::info("took over: {} buckets of waiting tasks, {} workers of the last term to wait for", what.buckets.size(), awaited_.size());
+  auto early = std::move(early_);
+  early_.clear();
+  for (auto& hello : early) hear_hello(hello);
+  wake();
+}
+
+void coordinator_state::end_grace() {
+  // Claims of older terms, the greatest fence first: of two that name one task the later assignment counts (R11).
+  std::vector<std::pair<claim, session_id>> claims;
+  for (auto& [id, a] : arrivals_) {
+    for (auto& c : a.waiting) claims.emplace_back(c, id);
+    a.waiting.clear();
+  }
+  std::sort(claims.begin(), claims.end(), [](const auto& a, const auto& b) { return a.first.fence > b.first.fence; });
+  for (auto& [c, id] : claims) {
+    const auto verdict = plan_.claimed(id, c, now(), true);
+    (verdict == plan::claim_verdict::keep ? arrivals_.at(id).keep : arrivals_.at(id).drop).push_back(c);
+  }
+  plan_.end_grace(now());
+  std::vector<session_id> ids;
+  for (const auto& [id, a] : arrivals_) ids.push_back(id);
+  for (const auto id : ids) welcome_if_decided(id);
+  for (const auto& [worker, incarnation] : awaited_)
+    ask_store(
+        self_, writes_,
+        [term = term_, worker = worker, incarnation = incarnation](task_store& s) {
+          return s.close_session(term, worker, incarnation, read_limit);
+        },
+        [](expected<done>&) {});
+  spdlog::info("the grace after the takeover is over, {} workers did not come back", awaited_.size());
+  awaited_.clear();
+  wake();
+}
+
+void coordinator_state::step_down(const std::string& why) {
+  if (!term_) return;
+  spdlog::warn("stepping down from term {}: {}", term_, why);
+  term_ = 0;
+  is_loaded_ = false;
+  ++epoch_;
+  meters_->leading.Set(0);
+  const auto leader = view_->leader();
+  for (auto& [id, s] : sessions_)
+    if (s.connected)
+      self_->send(s.proxy, proxy_order{refused{"not_leader", "this coordinator does not lead any more", leader}, true});
+  for (auto& hello : early_) self_->send(hello.proxy, proxy_order{refused{"not_leader", "this coordinator does not lead any more", leader}, true});
+  early_.clear();
+  sessions_.clear();
+  arrivals_.clear();
+  plan_.resign();
+  outbox_.clear();
+  in_flight_.clear();
+  recording_ = false;
+  fail_promises(not_leading());
+}
+
+void coordinator_state::tick() {
+  self_->delayed_send(self_, tick_every, tick_atom::value);
+  if (term_ && !view_->trusted(steady())) return step_down("the lease is not trusted any more");
+  if (!leading()) return;
+  const auto at = steady();
+  plan_.sweep(at);
+  end_waits();
+  if (plan_.in_grace() && (at >= grace_ends_ || awaited_.empty())) end_grace();
+  std::vector<session_id> given_up;
+  for (const auto& [id, s] : sessions_)
+    if (!s.connected && at >= s.grace_ends) given_up.push_back(id);
+  for (const auto id : given_up) end_session(id, 0);
+  if (!scanning_ && at - last_scan_ >= config_.scan_every) scan();
+  if (!upkeep_running_ && (last_upkeep_ == steady_time{} || at - last_upkeep_ >= config_.upkeep_every)) upkeep();
+  const auto size = plan_.count();
+  meters_->sessions.Set(static_cast<double>(sessions_.size()));
+  meters_->running.Set(static_cast<double>(size.running));
+  meters_->planned.Set(static_cast<double>(size.entries));
+  meters_->tombstones.Set(static_cast<double>(size.tombstones));
+  work();
+}
+
+void coordinator_state::scan() {
+  scanning_ = true;
+  last_scan_ = steady();
+  const auto ticket = plan_.open_read();
+  ask_store(
+      self_, reads_, [from = scan_from_](task_store& s) { return s.scan(from, scan_rows, read_limit); },
+      [this, ticket, epoch = epoch_](expected<scan_page>& page) {
+        if (epoch != epoch_) return;
+        scanning_ = false;
+        if (page) {
+          const auto before = plan_.count().entries;
+          plan_.scanned(std::move(page->tasks), now());
+          const auto after = plan_.count().entries;
+          if (after > before) meters_->found_by_scan.Increment(static_cast<double>(after - before));
+          scan_from_ = page->next;
+          if (page->more) last_scan_ = steady() - config_.scan_every; // the pass goes on with the next tick
+        }
+        plan_.close_read(ticket);
+        work();
+      });
+}
+
+void coordinator_state::upkeep() {
+  upkeep_running_ = true;
+  last_upkeep_ = steady();
+  ask_store(
+      self_, reads_, [retention = config_.retention](task_store& s) { return s.maintain(retention, std::chrono::seconds(30)); },
+      [this, epoch = epoch_](expected<task_store::upkeep>& kept) {
+        if (epoch != epoch_) return;
+        upkeep_running_ = false;
+        if (!kept) {
+          spdlog::warn("housekeeping failed, tried again in an hour: {}", to_string(kept.failure()));
+          return;
+        }
+        meters_->history_days_ahead.Set(kept->days_ahead);
+        if (kept->made || kept->dropped)
+          spdlog::info("history: {} days ahead have a partition, {} made, {} dropped", kept->days_ahead, kept->made, kept->dropped);
+      });
+}
+
+void coordinator_state::stop() {
+  stopping_ = true;
+  step_down("this process is stopping");
+  self_->quit();
+}
+
+} // namespace taskmaster

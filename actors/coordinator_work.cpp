@@ -1,0 +1,310 @@
+// Tasks: announced, handed out, recorded, refilled, waited for, cancelled, put back to work.
+#include "actors/coordinator.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace taskmaster {
+namespace {
+
+constexpr auto limit = std::chrono::milliseconds(5'000);
+// A batch of outcomes: enough that commits are shared, small enough that one statement ends well within its deadline (protocol 3.1 #12).
+constexpr std::size_t batch_rows = 1'000;
+constexpr std::size_t batch_bytes = 4u << 20;
+// With so many outcomes unrecorded the database is behind: nothing new is handed out (protocol 3.4 #38).
+constexpr std::size_t outbox_most = 20'000;
+constexpr std::size_t refills_at_once = 4;
+constexpr std::size_t live_most = 10'000;
+
+} // namespace
+
+void coordinator_state::wake() {
+  if (awake_) return;
+  awake_ = true;
+  self_->send(self_, run_atom::value); // lands behind everything that is already in the mailbox: one turn for all of it
+}
+
+void coordinator_state::announce(announcement& tasks) {
+  if (!leading()) return;
+  const auto at = now();
+  meters_->announced.Increment(static_cast<double>(tasks.tasks.size()));
+  for (auto& row : tasks.tasks) plan_.announced(std::move(row), at);
+  wake();
+}
+
+void coordinator_state::work() {
+  awake_ = false;
+  if (!leading()) return;
+  const auto at = now();
+  if (armed_ && *armed_ <= at) armed_.reset();
+  std::vector<plan::hand_out> out;
+  if (outbox_.size() < outbox_most && plan_.dispatch(at, secret_, out)) wake();
+  hand_out(out);
+  for (auto& c : plan_.take_changes()) outbox_.push_back(std::move(c));
+  record();
+  refill();
+  arm(plan_.next_due(at));
+}
+
+void coordinator_state::hand_out(std::vector<plan::hand_out>& out) {
+  const auto at = now();
+  for (auto& h : out) {
+    meters_->dispatched.Increment(static_cast<double>(h.tasks.size()));
+    for (const auto& t : h.tasks) meters_->lateness_seconds.Observe(std::chrono::duration<double>(at - t.run_at).count());
+    order(h.session, assign{std::move(h.tasks)});
+  }
+}
+
+void coordinator_state::arm(std::optional<timestamp> due) {
+  // Only what comes before the next tick needs an alarm of its own; a timer cannot be taken back in CAF 0.17.
+  if (!due || (armed_ && *armed_ <= *due)) return;
+  const auto wait = *due - now();
+  if (wait > std::chrono::milliseconds(100)) return;
+  armed_ = due;
+  self_->delayed_send(self_, std::max<caf::timespan>(wait, std::chrono::microseconds(20)), run_atom::value);
+}
+
+void coordinator_state::record() {
+  if (recording_ || steady() < record_again_) return;
+  if (in_flight_.empty()) {
+    std::size_t bytes = 0;
+    while (!outbox_.empty() && in_flight_.size() < batch_rows && bytes < batch_bytes) {
+      bytes += outbox_.front().result.size() + 200;
+      in_flight_.push_back(std::move(outbox_.front()));
+      outbox_.pop_front();
+    }
+  }
+  if (in_flight_.empty()) return;
+  recording_ = true;
+  ask_store(
+      self_, writes_, [term = term_, batch = in_flight_](task_store& s) { return s.record(term, batch, limit); },
+      [this, epoch = epoch_](expected<recorded>& answer) {
+        if (epoch != epoch_) return;
+        recording_ = false;
+        recorded_batch(answer);
+      });
+}
+
+void coordinator_state::recorded_batch(expected<recorded>& answer) {
+  if (!answer) {
+    if (answer.failure().code == ec::deposed) return step_down("another coordinator has taken over");
+    // Not done, or nobody knows (R7): the same batch again. What had been done answers `already` or is read again.
+    meters_->record_retries.Increment();
+    spdlog::warn("{} outcomes could not be recorded, trying again: {}", in_flight_.size(), to_string(answer.failure()));
+    record_again_ = steady() + std::chrono::milliseconds(200);
+    return;
+  }
+  std::vector<plan::settled> settled;
+  std::vector<plan::hand_out> marked;
+  std::vector<uuid> again;
+  plan_.recorded(in_flight_, *answer, now(), secret_, settled, marked, again);
+  meters_->recorded.Increment(static_cast<double>(in_flight_.size()));
+  in_flight_.clear();
+  hand_out(marked);
+  acknowledge(settled);
+  if (!again.empty()) read_again(std::move(again));
+  wake();
+}
+
+void coordinator_state::acknowledge(const std::vector<plan::settled>& settled) {
+  std::map<session_id, acknowledged> out;
+  for (const auto& s : settled) {
+    if (s.session && !s.fence.none()) out[s.session].tasks.push_back({s.task, s.fence, s.stale, term_});
+    if (!s.finished) continue;
+    if (const auto it = waiters_.find(s.task); it != waiters_.end()) {
+      for (auto& w : it->second) w.promise.deliver(finish_answer(true));
+      waiters_.erase(it);
+    }
+    if (const auto it = cancels_.find(s.task); it != cancels_.end()) {
+      for (auto& p : it->second) p.deliver(cancel_answer(cancel_verdict{s.cancelled}));
+      cancels_.erase(it);
+    }
+  }
+  for (auto& [id, tasks] : out) order(id, std::move(tasks));
+}
+
+void coordinator_state::read_again(std::vector<uuid> ids) {
+  ask_store(
+      self_, reads_, [ids](task_store& s) { return s.load(ids, limit); },
+      [this, ids, epoch = epoch_](expected<std::vector<task>>& rows) {
+        if (epoch != epoch_ || !rows) return; // the scan or the next refill brings what is left of them
+        std::set<uuid> there;
+        for (auto& row : *rows) {
+          there.insert(row.id);
+          plan_.met(std::move(row), now());
+        }
+        std::vector<plan::settled> over;
+        for (const auto& id : ids) {
+          if (there.contains(id)) continue;
+          plan_.gone(id);
+          over.push_back({id, {}, 0, true, false, true});
+        }
+        acknowledge(over);
+        wake();
+      });
+}
+
+void coordinator_state::refill() {
+  if (refilling_ >= refills_at_once) return;
+  for (const auto& r : plan_.take_refills(refills_at_once - refilling_)) {
+    ++refilling_;
+    ask_store(
+        self_, reads_,
+        [r, rows = config_.plan.window_rows, bytes = config_.plan.window_bytes](task_store& s) {
+          return s.load_window(r.bucket, r.after, rows, bytes, limit);
+        },
+        [this, r, epoch = epoch_](expected<window_page>& page) {
+          if (epoch != epoch_) return;
+          --refilling_;
+          if (page) {
+            plan_.refilled(r, std::move(*page), now());
+            wake();
+          } else {
+            plan_.refill_failed(r); // asked again with the next tick
+          }
+        });
+  }
+}
+
+std::vector<live_task> coordinator_state::live(const live_request& request) const {
+  std::vector<live_task> out;
+  const auto show = [&](const uuid& id) {
+    const auto run = plan_.running(id);
+    if (!run.row) return;
+    const auto s = plan_.sessions().find(run.session);
+    out.push_back({id, run.row->queue, s == plan_.sessions().end() ? "" : s->second.worker, run.fence, run.row->attempt, run.picked_at,
+                   run.started_at, std::string(run.progress)});
+  };
+  if (!request.ids.empty()) {
+    for (const auto& id : request.ids) show(id);
+    return out;
+  }
+  for (const auto& [id, s] : plan_.sessions())
+    for (const auto& task : s.tasks)
+      if (out.size() < live_most) show(task);
+  return out;
+}
+
+caf::result<finish_answer> coordinator_state::wait(const uuid& id, caf::timespan timeout) {
+  auto promise = self_->make_response_promise<finish_answer>();
+  if (!leading()) {
+    promise.deliver(finish_answer(not_leading()));
+    return promise;
+  }
+  if (plan_.recently_finished(id)) {
+    promise.deliver(finish_answer(true));
+    return promise;
+  }
+  if (wait_ends_.size() >= config_.waiters) {
+    promise.deliver(finish_answer(error{ec::exhausted, "10000 clients wait for tasks already, try again"}));
+    return promise;
+  }
+  const auto number = ++waiter_number_;
+  waiters_[id].push_back({number, promise});
+  wait_ends_.emplace(steady() + timeout, std::make_pair(id, number));
+  return promise;
+}
+
+void coordinator_state::end_waits() {
+  while (!wait_ends_.empty() && wait_ends_.begin()->first <= steady()) {
+    const auto [id, number] = wait_ends_.begin()->second;
+    wait_ends_.erase(wait_ends_.begin());
+    const auto it = waiters_.find(id);
+    if (it == waiters_.end()) continue;
+    auto& list = it->second;
+    for (auto w = list.begin(); w != list.end(); ++w) {
+      if (w->number != number) continue;
+      w->promise.deliver(finish_answer(false));
+      list.erase(w);
+      break;
+    }
+    if (list.empty()) waiters_.erase(it);
+  }
+}
+
+caf::result<cancel_answer> coordinator_state::cancel(const uuid& id) {
+  auto promise = self_->make_response_promise<cancel_answer>();
+  if (!leading()) {
+    promise.deliver(cancel_answer(not_leading()));
+    return promise;
+  }
+  const auto decision = plan_.cancel(id);
+  if (decision.step != plan::cancel_step::unknown) {
+    cancel_decided(id, decision, promise);
+    return promise;
+  }
+  struct row_or_record {
+    std::optional<task> row;
+    std::optional<task_record> record;
+  };
+  ask_store(
+      self_, reads_,
+      [id](task_store& s) -> expected<row_or_record> {
+        auto rows = s.load({id}, limit);
+        if (!rows) return rows.failure();
+        if (!rows->empty()) return row_or_record{std::move(rows->front()), {}};
+        auto found = s.find(id, limit);
+        if (!found) return found.failure();
+        return row_or_record{{}, std::move(*found)};
+      },
+      [this, id, promise, epoch = epoch_](expected<row_or_record>& found) mutable {
+        if (epoch != epoch_) return promise.deliver(cancel_answer(not_leading()));
+        if (!found) return promise.deliver(cancel_answer(found.failure()));
+        if (!found->row && !found->record) return promise.deliver(cancel_answer(error{ec::not_found, "there is no task " + id.str()}));
+        if (!found->row) {
+          const auto state = std::string(to_string(found->record->state));
+          return promise.deliver(cancel_answer(error{ec::conflict, "the task is finished already (" + state + ")"}));
+        }
+        cancel_decided(id, plan_.cancel_row(std::move(*found->row)), promise);
+      });
+  return promise;
+}
+
+void coordinator_state::cancel_decided(const uuid& id, const plan::cancel_decision& decision, cancel_promise promise) {
+  switch (decision.step) {
+  case plan::cancel_step::settling:
+    cancels_[id].push_back(promise); // answered after commit
+    break;
+  case plan::cancel_step::requested:
+    if (decision.session) order(decision.session, cancel_run{id, decision.fence, "cancelled by request"});
+    promise.deliver(cancel_answer(cancel_verdict{false}));
+    break;
+  case plan::cancel_step::finished: promise.deliver(cancel_answer(error{ec::conflict, "the task is finished already"})); break;
+  case plan::cancel_step::unknown: // its row is older than what is known: another change is being recorded
+    promise.deliver(cancel_answer(error{ec::unavailable, "the task is changing at this moment, try again"}));
+    break;
+  }
+  wake();
+}
+
+caf::result<reopen_answer> coordinator_state::reopen(const uuid& id) {
+  auto promise = self_->make_response_promise<reopen_answer>();
+  if (!leading()) {
+    promise.deliver(reopen_answer(not_leading()));
+    return promise;
+  }
+  ask_store(
+      self_, writes_, [term = term_, id](task_store& s) { return s.reopen(term, id, limit); },
+      [this, promise, epoch = epoch_](expected<task>& row) mutable {
+        promise.deliver(reopen_answer(row));
+        if (epoch != epoch_) return;
+        if (row) {
+          plan_.reopened(std::move(*row), now());
+          wake();
+        } else if (row.failure().code == ec::deposed) {
+          step_down("another coordinator has taken over");
+        }
+      });
+  return promise;
+}
+
+void coordinator_state::fail_promises(const error& why) {
+  for (auto& [id, list] : waiters_)
+    for (auto& w : list) w.promise.deliver(finish_answer(why));
+  waiters_.clear();
+  wait_ends_.clear();
+  for (auto& [id, list] : cancels_)
+    for (auto& p : list) p.deliver(cancel_answer(why));
+  cancels_.clear();
+}
+
+} // namespace taskmaster

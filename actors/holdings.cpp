@@ -1,0 +1,143 @@
+#include "actors/holdings.hpp"
+
+#include <algorithm>
+
+namespace taskmaster {
+namespace {
+
+bool names(const claim& c, const uuid& task, const fence& f) { return c.task == task && c.fence == f; }
+
+} // namespace
+
+std::vector<signed_claim> holdings::held() const {
+  std::vector<signed_claim> out;
+  for (const auto& a : queue_) out.push_back(a.what);
+  for (const auto& [run, j] : running_)
+    if (!j.silenced) out.push_back(j.what.what);
+  for (const auto& k : results_) out.push_back(k.result.what);
+  return out;
+}
+
+std::int32_t holdings::credit_at_hello() {
+  granted_ = 0;
+  return take_credit();
+}
+
+void holdings::disconnected() {
+  welcomed_ = false; // R14: after a reconnect nothing starts until the welcome has judged what was named
+  for (auto& k : results_) k.sent = false;
+}
+
+std::vector<std::uint64_t> holdings::welcomed(const welcome& w, steady_time now) {
+  welcomed_ = true;
+  highest_term_ = std::max(highest_term_, w.term);
+  lease_ = w.lease;
+  lease_until_ = now + w.lease;
+  std::vector<std::uint64_t> stop;
+  for (const auto& c : w.drop) {
+    std::erase_if(queue_, [&](const assignment& a) { return names(a.what.what, c.task, c.fence); });
+    std::erase_if(results_, [&](const kept& k) { return names(k.result.what.what, c.task, c.fence); });
+    for (auto& [run, j] : running_) {
+      if (!names(j.what.what.what, c.task, c.fence) || j.silenced) continue;
+      j.silenced = true;
+      stop.push_back(run);
+    }
+  }
+  return stop;
+}
+
+void holdings::heartbeat_answered(steady_time asked) { lease_until_ = std::max(lease_until_, asked + lease_); }
+
+void holdings::assigned(assign&& a) {
+  for (auto& t : a.tasks) {
+    --granted_;
+    if (draining_) finish_unstarted(t, run_outcome::returned); // answered, never dropped (S7)
+    else queue_.push_back(std::move(t));
+  }
+}
+
+void holdings::finish_unstarted(const assignment& a, run_outcome outcome) {
+  run_result r;
+  r.what = a.what;
+  r.outcome = outcome;
+  results_.push_back({std::move(r), false});
+}
+
+std::vector<holdings::start> holdings::take_starts(steady_time now) {
+  std::vector<start> out;
+  while (!queue_.empty() && may_start(now) && running_.size() < static_cast<std::size_t>(options_.slots)) {
+    const auto run = next_run_++;
+    running_[run] = {queue_.front(), false};
+    out.push_back({run, std::move(queue_.front())});
+    queue_.pop_front();
+  }
+  return out;
+}
+
+void holdings::ended(std::uint64_t run, run_result result) {
+  const auto it = running_.find(run);
+  if (it == running_.end()) return;
+  const bool silenced = it->second.silenced;
+  result.what = it->second.what.what;
+  running_.erase(it);
+  if (!silenced) results_.push_back({std::move(result), false});
+}
+
+std::optional<std::uint64_t> holdings::cancel(const cancel_run& c) {
+  for (auto it = queue_.begin(); it != queue_.end(); ++it) {
+    if (!names(it->what.what, c.task, c.fence)) continue;
+    finish_unstarted(*it, run_outcome::cancelled);
+    queue_.erase(it);
+    return {};
+  }
+  for (auto& [run, j] : running_)
+    if (names(j.what.what.what, c.task, c.fence)) return run;
+  return {};
+}
+
+void holdings::acknowledge(const acknowledged& a) {
+  for (const auto& t : a.tasks) {
+    // "Recorded" is true whoever says it; "stale" only from a leader not older than the last one that welcomed us (R12).
+    if (t.stale && t.term < highest_term_) continue;
+    std::erase_if(results_, [&](const kept& k) { return names(k.result.what.what, t.task, t.fence); });
+    if (!t.stale) continue;
+    std::erase_if(queue_, [&](const assignment& q) { return names(q.what.what, t.task, t.fence); });
+  }
+}
+
+void holdings::drain() {
+  draining_ = true;
+  for (const auto& a : queue_) finish_unstarted(a, run_outcome::returned);
+  queue_.clear();
+}
+
+finished_tasks holdings::take_results(std::size_t most) {
+  finished_tasks out;
+  if (!welcomed_) return out;
+  // A batch stays well under gRPC's message limit of 4 MB, whatever the outputs (protocol 3.3 #28).
+  constexpr std::size_t batch_bytes = 1u << 20;
+  std::size_t bytes = 0;
+  for (auto& k : results_) {
+    if (out.results.size() >= most || bytes > batch_bytes) break;
+    if (k.sent) continue;
+    k.sent = true;
+    bytes += k.result.result.size() + 200;
+    out.results.push_back(k.result);
+  }
+  return out;
+}
+
+std::int32_t holdings::take_credit() {
+  if (draining_ || results_.size() >= options_.results_most) return 0;
+  const auto room = options_.slots + options_.prefetch - static_cast<std::int32_t>(queue_.size() + running_.size()) - granted_;
+  if (room <= 0) return 0;
+  granted_ += room;
+  return room;
+}
+
+const assignment* holdings::running_task(std::uint64_t run) const {
+  const auto it = running_.find(run);
+  return it == running_.end() ? nullptr : &it->second.what;
+}
+
+} // namespace taskmaster

@@ -1,0 +1,80 @@
+// What a worker holds: queued, running, or finished and not acknowledged. Decides what may start, what to say in hello, what to forget
+// (R10, R12, R13, R14). Pure: takes the monotonic clock's `now`; the worker actor acts. One thread.
+#pragma once
+#include "actors/session.hpp"
+
+#include <deque>
+#include <unordered_map>
+
+namespace taskmaster {
+
+struct holdings_options {
+  std::int32_t slots = 4;
+  std::int32_t prefetch = 0;
+  // Finished results that wait for their acknowledgement; at this many no credit is granted (R12).
+  std::size_t results_most = 10'000;
+};
+
+class holdings {
+public:
+  explicit holdings(holdings_options options) : options_(options) {}
+
+  /// A stream is open: what to name in hello. Nothing starts until the welcome.
+  std::vector<signed_claim> held() const;
+  std::int32_t credit_at_hello();
+  void disconnected();
+
+  struct start {
+    std::uint64_t run = 0;
+    assignment what;
+  };
+  /// Runs to be cancelled, because they run elsewhere or are finished.
+  std::vector<std::uint64_t> welcomed(const welcome& w, steady_time now);
+  /// Answered: what the worker asked at `asked` shows that the leader still counts on it.
+  void heartbeat_answered(steady_time asked);
+  void assigned(assign&& a);
+  /// What may start now within the slots and the lease; each is running from here on.
+  std::vector<start> take_starts(steady_time now);
+  void ended(std::uint64_t run, run_result result);
+  /// The run to cancel; a queued one ends cancelled at once.
+  std::optional<std::uint64_t> cancel(const cancel_run& c);
+  void acknowledge(const acknowledged& a);
+  /// Hands back what has not started; takes no more.
+  void drain();
+
+  /// Results not sent on this stream yet; they stay until acknowledged.
+  finished_tasks take_results(std::size_t most);
+  /// Credit to grant now.
+  std::int32_t take_credit();
+
+  bool idle() const { return queue_.empty() && running_.empty() && results_.empty(); }
+  std::size_t queued() const { return queue_.size(); }
+  std::size_t running() const { return running_.size(); }
+  std::size_t results() const { return results_.size(); }
+  std::uint64_t highest_term() const { return highest_term_; }
+  const assignment* running_task(std::uint64_t run) const;
+
+private:
+  struct job {
+    assignment what;
+    bool silenced = false; // runs elsewhere: its result says nothing to anyone (R13)
+  };
+  bool may_start(steady_time now) const { return welcomed_ && now < lease_until_; }
+  void finish_unstarted(const assignment& a, run_outcome outcome);
+
+  holdings_options options_;
+  bool welcomed_ = false, draining_ = false;
+  steady_time lease_until_{};
+  duration lease_{0};
+  std::uint64_t highest_term_ = 0, next_run_ = 1;
+  std::deque<assignment> queue_;
+  std::unordered_map<std::uint64_t, job> running_;
+  struct kept {
+    run_result result;
+    bool sent = false;
+  };
+  std::deque<kept> results_;
+  std::int32_t granted_ = 0; // credit that the leader has and has not used
+};
+
+} // namespace taskmaster

@@ -1,0 +1,35 @@
+#include "actors/scheduler.hpp"
+
+namespace taskmaster {
+
+void scheduler_state::start(self_ptr self, scheduler_config config, scheduler_lanes lanes, coordinator_actor coordinator,
+                            std::shared_ptr<metrics> meters) {
+  self_ = self;
+  config_ = config;
+  submits_.lane = std::move(lanes.submits);
+  keyed_.lane = std::move(lanes.keyed);
+  reads_ = std::move(lanes.reads);
+  coordinator_ = std::move(coordinator);
+  meters_ = std::move(meters);
+}
+
+scheduler_desk_actor::behavior_type scheduler(scheduler_state::self_ptr self, scheduler_config config, scheduler_lanes lanes,
+                                         coordinator_actor coordinator, std::shared_ptr<metrics> meters) {
+  self->state.start(self, config, std::move(lanes), std::move(coordinator), std::move(meters));
+  return {
+      [self](submit_atom, submit_request& request) { return self->state.submit(request); },
+      [self](find_atom, const uuid& id) { return self->state.find(id); },
+      [self](list_atom, const task_filter& filter) { return self->state.list(filter); },
+      [self](attempts_atom, const uuid& id) { return self->state.attempts(id); },
+      [self](wait_atom, const uuid& id, caf::timespan timeout) { return self->state.wait(id, timeout); },
+      [self](cancel_atom, const uuid& id) { return self->state.cancel(id); },
+      [self](retry_atom, const uuid& id) { return self->state.retry(id); },
+      [self](queues_atom) { return self->state.queues(); },
+      [self](workers_atom) { return self->state.workers(); },
+      [self](drain_atom, const std::string& id) { return self->state.drain(id); },
+      [self](health_atom) { return self->state.check(); },
+      [self](tick_atom) { self->state.next_rounds(); },
+  };
+}
+
+} // namespace taskmaster

@@ -1,0 +1,111 @@
+// The scheduler's desk: stores what clients submit (everything that arrived while the last batch was being committed is the next
+// batch), announces it to the coordinator, and answers questions by laying what the leader knows over what the database says.
+// Event-based; bounded: past the limits it answers ec::exhausted.
+#pragma once
+#include "actors/interfaces.hpp"
+#include "actors/metrics.hpp"
+#include "actors/store_lane.hpp"
+
+#include <deque>
+
+namespace taskmaster {
+
+struct scheduler_config {
+  std::size_t tasks_most = 100'000;       // submitted and not committed
+  std::size_t bytes_most = 128u << 20;    // their payloads
+  std::size_t reads_most = 2'000;         // questions under way
+  std::size_t waits_most = 1'000;         // clients waiting for an outcome
+  std::size_t batch_rows = 1'000;
+  std::size_t batch_bytes = 4u << 20;
+};
+
+/// Keyed submits have a lane of their own: somebody's open transaction on a key stalls nobody else (protocol 3.1 #7).
+struct scheduler_lanes {
+  store_lane_actor submits, keyed, reads;
+};
+
+/// The scheduler with its own clock, which only it uses.
+using scheduler_desk_actor = scheduler_actor::extend<
+    // Asks the leader again for those who wait for an outcome, after it did not answer.
+    caf::reacts_to<tick_atom>>;
+
+class scheduler_state {
+public:
+  using self_ptr = scheduler_desk_actor::stateful_pointer<scheduler_state>;
+  static inline const char* name = "scheduler";
+
+  void start(self_ptr self, scheduler_config config, scheduler_lanes lanes, coordinator_actor coordinator, std::shared_ptr<metrics> meters);
+
+  // -- scheduler_submit.cpp --
+  caf::result<submit_answer> submit(submit_request& request);
+  // -- scheduler_read.cpp --
+  caf::result<find_answer> find(const uuid& id);
+  caf::result<list_answer> list(const task_filter& filter);
+  caf::result<attempts_answer> attempts(const uuid& id);
+  caf::result<queues_answer> queues();
+  caf::result<health> check();
+  // -- scheduler_control.cpp --
+  caf::result<wait_answer> wait(const uuid& id, caf::timespan timeout);
+  void next_rounds();
+  caf::result<cancelled_answer> cancel(const uuid& id);
+  caf::result<find_answer> retry(const uuid& id);
+  caf::result<workers_answer> workers();
+  caf::result<done_answer> drain(const std::string& id);
+
+private:
+  using submit_promise = caf::typed_response_promise<submit_answer>;
+  /// The rows of one request that go through one lane; both halves of a mixed request answer together.
+  struct submission {
+    submit_promise promise;
+    std::vector<inserted> answers;
+    std::optional<error> failure;
+    int open = 0; // lanes that have not answered
+    steady_time since;
+  };
+  struct share {
+    std::shared_ptr<submission> of;
+    std::vector<new_task> tasks;
+    std::vector<std::size_t> places; // in the submission's answers
+    std::size_t bytes = 0;
+  };
+  struct line {
+    store_lane_actor lane;
+    std::deque<share> waiting;
+    bool busy = false;
+  };
+  struct waiting_client {
+    uuid id;
+    steady_time until;
+    caf::typed_response_promise<wait_answer> promise;
+    bool answered = false;
+  };
+
+  void flush(line& l);
+  void committed(std::vector<share>& batch, expected<std::vector<inserted>>& answer);
+  template <class Call, class Then>
+  void read(Call call, Then then);
+  void look(const uuid& id, std::function<void(find_answer)> then);
+  void overlay(std::vector<task_record> records, std::function<void(std::vector<task_record>)> then);
+  void ask_live(live_request request, std::function<void(live_answer)> then);
+  void wait_round(std::shared_ptr<waiting_client> client);
+  void answer_wait(const std::shared_ptr<waiting_client>& client, wait_answer answer);
+  steady_time now() const { return self_->system().clock().now(); }
+  timestamp wall_now() const;
+
+  self_ptr self_ = nullptr;
+  scheduler_config config_;
+  store_lane_actor reads_;
+  coordinator_actor coordinator_;
+  std::shared_ptr<metrics> meters_;
+  line submits_, keyed_;
+  std::vector<std::shared_ptr<waiting_client>> next_round_;
+  std::size_t tasks_ = 0, bytes_ = 0, reading_ = 0, waiting_ = 0;
+};
+
+/// Turns a failed CAF request (timeout, dead actor) into our error. `what`: "the coordinator".
+error unreachable(const caf::error& e, const std::string& what);
+
+scheduler_desk_actor::behavior_type scheduler(scheduler_state::self_ptr self, scheduler_config config, scheduler_lanes lanes,
+                                         coordinator_actor coordinator, std::shared_ptr<metrics> meters);
+
+} // namespace taskmaster

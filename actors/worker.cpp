@@ -1,0 +1,212 @@
+#include "actors/worker.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace taskmaster {
+namespace {
+
+constexpr auto tick_every = std::chrono::milliseconds(100);
+constexpr auto dial_limit = std::chrono::seconds(5);      // a stream that neither opens nor fails
+constexpr auto silence_limit = std::chrono::seconds(4);   // a coordinator that answers no heartbeat
+constexpr std::size_t results_at_once = 500;
+
+} // namespace
+
+void worker_state::start(self_ptr self, worker_config config, std::shared_ptr<coordinator_dialer> dialer, executor_pool_actor pool) {
+  self_ = self;
+  chance_.seed(config.seed);
+  hold = holdings(config.hold);
+  config_ = std::move(config);
+  dialer_ = std::move(dialer);
+  pool_ = std::move(pool);
+}
+
+void worker_state::dial() {
+  const auto address = !hint_.empty() ? hint_ : config_.coordinators[next_++ % config_.coordinators.size()];
+  hint_.clear();
+  dialling_ = true;
+  dialled_ = now();
+  dialer_->dial(address, ++dial_, self_);
+}
+
+void worker_state::opened(std::shared_ptr<coordinator_link> link) {
+  link_ = std::move(link);
+  welcomed_ = false;
+  heard_ = now();
+  hello h;
+  h.name = config_.name;
+  h.incarnation = config_.incarnation;
+  h.queues = config_.queues;
+  h.kinds = config_.kinds;
+  h.slots = config_.hold.slots;
+  h.credit = hold.credit_at_hello();
+  h.held = hold.held();
+  h.highest_term = hold.highest_term();
+  push(std::move(h));
+}
+
+void worker_state::closed(const std::string& why) {
+  if (link_) link_->close();
+  link_.reset();
+  dialling_ = false;
+  if (welcomed_) spdlog::warn("worker '{}' lost its session: {}", config_.name, why);
+  else if (failures_ == 0 || failures_ % 50 == 0) spdlog::info("worker '{}' has no coordinator yet: {}", config_.name, why);
+  welcomed_ = false;
+  hold.disconnected();
+  asked_.clear();
+  ++dial_; // whatever the old stream still says is not heard
+  // Jitter keeps a thousand workers from coming back in the same millisecond; short, since tasks wait for them (protocol 3.3 #32).
+  const auto longest = std::min(1'000, 50 << std::min(failures_++, 5));
+  redial_ = now() + std::chrono::milliseconds(20 + static_cast<int>(chance_() % static_cast<unsigned>(longest)));
+}
+
+bool worker_state::push(from_worker message) {
+  if (!link_) return false;
+  if (link_->push(std::move(message))) return true;
+  closed("the stream does not take more");
+  return false;
+}
+
+void worker_state::hear(link_event& event) {
+  if (event.dial != dial_) {
+    if (event.opened) event.opened->close();
+    return;
+  }
+  heard_ = now();
+  if (event.opened) return opened(std::move(event.opened));
+  if (event.message) {
+    hear_message(*event.message);
+    return work();
+  }
+  closed(event.closed);
+}
+
+void worker_state::hear_message(to_worker& message) {
+  if (auto* w = std::get_if<welcome>(&message)) {
+    for (const auto run : hold.welcomed(*w, now())) self_->send(pool_, cancel_atom::value, run);
+    welcomed_ = true;
+    failures_ = 0;
+    heartbeat_interval_ = std::max<duration>(w->heartbeat_interval, std::chrono::milliseconds(10));
+    last_beat_ = {};
+    spdlog::info("worker '{}' has session {} of term {}, {} tasks kept, {} dropped", config_.name, w->session, w->term, w->keep.size(),
+                 w->drop.size());
+    if (draining_) push(taskmaster::draining{});
+  } else if (auto* r = std::get_if<refused>(&message)) {
+    hint_ = r->leader;
+    if (r->code == "incompatible" || r->code == "invalid_argument")
+      spdlog::error("the coordinator refuses this worker: {}", r->message);
+    closed(r->message);
+  } else if (auto* beat = std::get_if<heartbeat_answer>(&message)) {
+    const auto it = asked_.find(beat->sequence);
+    if (it != asked_.end()) {
+      hold.heartbeat_answered(it->second);
+      asked_.erase(asked_.begin(), std::next(it));
+    }
+  } else if (auto* a = std::get_if<assign>(&message)) {
+    hold.assigned(std::move(*a));
+  } else if (auto* c = std::get_if<cancel_run>(&message)) {
+    if (const auto run = hold.cancel(*c)) self_->send(pool_, cancel_atom::value, *run);
+  } else if (auto* ack = std::get_if<acknowledged>(&message)) {
+    hold.acknowledge(*ack);
+  } else if (std::get_if<drain_worker>(&message) && !draining_) {
+    spdlog::info("worker '{}' drains: {}", config_.name, std::get<drain_worker>(message).reason);
+    draining_ = true;
+    hold.drain();
+    push(taskmaster::draining{});
+  }
+}
+
+void worker_state::run(holdings::start what) {
+  execution e;
+  e.run = what.run;
+  e.task = what.what.what.what.task;
+  e.kind = what.what.kind;
+  e.attempt = what.what.what.what.attempt;
+  e.fence = what.what.what.what.fence.str();
+  e.payload = what.what.payload;
+  e.timeout = what.what.timeout;
+  // The executor keeps the task's own timeout; the pool answers every run, so no deadline here.
+  self_->request(pool_, caf::infinite, run_atom::value, std::move(e))
+      .then(
+          [this, run = what.run](execution_result& r) {
+            hold.ended(run, run_result{{}, r.outcome, std::move(r.result), std::move(r.failure), r.retry_after});
+            work();
+          },
+          [this, run = what.run](const caf::error& e) {
+            hold.ended(run, run_result{{}, run_outcome::failed, "", task_error{"worker", self_->system().render(e)}, {}});
+            work();
+          });
+}
+
+void worker_state::work() {
+  started_tasks started;
+  for (auto& s : hold.take_starts(now())) {
+    started.tasks.emplace_back(s.what.what.what.task, s.what.what.what.fence);
+    run(std::move(s));
+  }
+  if (!welcomed_) return leave_if_done();
+  if (!started.tasks.empty() && !push(std::move(started))) return;
+  while (true) {
+    auto results = hold.take_results(results_at_once);
+    if (results.results.empty()) break;
+    if (!push(std::move(results))) return;
+  }
+  if (const auto more = hold.take_credit(); more > 0) push(more_credit{more});
+  leave_if_done();
+}
+
+void worker_state::tick() {
+  self_->delayed_send(self_, tick_every, tick_atom::value);
+  const auto at = now();
+  if (!link_) {
+    if (dialling_ && at - dialled_ > dial_limit) closed("no answer from the coordinator within 5 s");
+    if (!dialling_ && at >= redial_) dial();
+    return leave_if_done();
+  }
+  if (at - heard_ > silence_limit) return closed("the coordinator has answered nothing for 4 s");
+  if (welcomed_ && at - last_beat_ >= heartbeat_interval_) {
+    last_beat_ = at;
+    asked_[++beat_] = at;
+    if (!push(heartbeat{beat_, {}})) return;
+  }
+  work();
+}
+
+caf::result<done_answer> worker_state::drain() {
+  draining_ = true;
+  hold.drain();
+  drained_ = self_->make_response_promise<done_answer>();
+  auto promise = *drained_;
+  if (welcomed_) push(taskmaster::draining{});
+  work();
+  return promise;
+}
+
+void worker_state::leave_if_done() {
+  if (!draining_ || !drained_) return;
+  // Without a session the results cannot be delivered; what was left is found again by the coordinator's grace.
+  if (!hold.idle() && (link_ || hold.running() > 0)) return;
+  drained_->deliver(done_answer(done{}));
+  drained_.reset();
+  if (link_) link_->close();
+  self_->quit();
+}
+
+void worker_state::stop() {
+  if (link_) link_->close();
+  self_->quit();
+}
+
+worker_actor::behavior_type worker(worker_state::self_ptr self, worker_config config, std::shared_ptr<coordinator_dialer> dialer,
+                                   executor_pool_actor pool) {
+  self->state.start(self, std::move(config), std::move(dialer), std::move(pool));
+  self->send(self, tick_atom::value);
+  return {
+      [self](link_event& event) { self->state.hear(event); },
+      [self](tick_atom) { self->state.tick(); },
+      [self](drain_atom) { return self->state.drain(); },
+      [self](stop_atom) { self->state.stop(); },
+  };
+}
+
+} // namespace taskmaster
