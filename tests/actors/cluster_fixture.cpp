@@ -2,16 +2,22 @@
 
 namespace taskmaster::test {
 
-store_lane_actor::behavior_type controlled_lane(store_lane_actor::stateful_pointer<store_lane_state> self,
-                                                std::shared_ptr<task_store> store, std::shared_ptr<lane_control> control) {
+controlled_lane_actor::behavior_type controlled_lane(controlled_lane_actor::stateful_pointer<store_lane_state> self,
+                                                     std::shared_ptr<task_store> store, std::shared_ptr<lane_control> control) {
   self->state.store = std::move(store);
-  return {[self, control](const store_call& call) -> caf::result<store_reply> {
-    store_reply reply{std::make_shared<std::any>(call.run(*self->state.store))};
-    auto promise = self->make_response_promise<store_reply>();
-    if (control->hold) control->held.emplace_back(promise, std::move(reply));
-    else promise.deliver(std::move(reply));
-    return promise;
-  }};
+  return {
+      [self, control](const store_call& call) -> caf::result<store_reply> {
+        store_reply reply{std::make_shared<std::any>(call.run(*self->state.store))};
+        auto promise = self->make_response_promise<store_reply>();
+        if (control->hold) control->held.emplace_back(promise, std::move(reply));
+        else promise.deliver(std::move(reply));
+        return promise;
+      },
+      [control](run_atom) {
+        for (auto& [promise, reply] : control->held) promise.deliver(reply);
+        control->held.clear();
+      },
+  };
 }
 
 cluster_fixture::cluster_fixture()
@@ -21,8 +27,15 @@ timestamp cluster_fixture::wall() {
   return timestamp(std::chrono::hours(24 * 365 * 50)) + std::chrono::duration_cast<duration>(now().time_since_epoch());
 }
 
+cluster_fixture::~cluster_fixture() {
+  for (auto& l : lanes_) l->lane = controlled_lane_actor{}; // the lane holds its control: one of the two has to let go
+}
+
 store_lane_actor cluster_fixture::lane(std::shared_ptr<lane_control> control) {
-  return own(system.spawn(controlled_lane, std::shared_ptr<task_store>(make_memory_store(database)), std::move(control)));
+  auto actor = own(system.spawn(controlled_lane, std::shared_ptr<task_store>(make_memory_store(database)), control));
+  control->lane = actor;
+  lanes_.push_back(std::move(control));
+  return actor;
 }
 
 test_coordinator cluster_fixture::start_coordinator(const std::string& name) {
@@ -43,7 +56,7 @@ void cluster_fixture::kill(test_coordinator& c) {
 scheduler_actor cluster_fixture::start_scheduler(coordinator_actor to) {
   const auto open = [this] { return lane(std::make_shared<lane_control>()); };
   const scheduler_lanes lanes{open(), open(), open()};
-  return own(system.spawn(scheduler, scheduler_config{}, lanes, std::move(to), meters));
+  return own(system.spawn(taskmaster::scheduler, scheduler_config{}, lanes, std::move(to), meters));
 }
 
 std::shared_ptr<hand_worker> cluster_fixture::connect(const test_coordinator& c, const std::string& worker, std::int32_t credit,

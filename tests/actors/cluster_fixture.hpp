@@ -11,20 +11,23 @@
 
 namespace taskmaster::test {
 
-/// What a test does to a lane: calls still reach the store at once, but their answers wait for release().
+using controlled_lane_actor = store_lane_actor::extend<
+    // Delivers what was held.
+    caf::reacts_to<run_atom>>;
+
+/// What a test does to a lane: calls still reach the store at once, but their answers wait for release() and the next settle().
 struct lane_control {
   bool hold = false;
-  std::optional<error> fail; // answer this instead of calling the store; only for calls made by ask_lane's type-erased form
   std::vector<std::pair<caf::typed_response_promise<store_reply>, store_reply>> held;
+  controlled_lane_actor lane;
   void release() {
     hold = false;
-    for (auto& [promise, reply] : held) promise.deliver(reply);
-    held.clear();
+    caf::anon_send(lane, run_atom::value);
   }
 };
 
-store_lane_actor::behavior_type controlled_lane(store_lane_actor::stateful_pointer<store_lane_state> self,
-                                                std::shared_ptr<task_store> store, std::shared_ptr<lane_control> control);
+controlled_lane_actor::behavior_type controlled_lane(controlled_lane_actor::stateful_pointer<store_lane_state> self,
+                                                     std::shared_ptr<task_store> store, std::shared_ptr<lane_control> control);
 
 /// A worker made of a test's own hands: it hears what the coordinator says and says what it is told.
 class hand_worker : public worker_link {
@@ -75,6 +78,7 @@ struct test_coordinator {
 class cluster_fixture : public deterministic {
 public:
   cluster_fixture();
+  ~cluster_fixture();
 
   test_coordinator start_coordinator(const std::string& name);
   /// As if the process were gone: its actors end without a word.
@@ -107,6 +111,7 @@ public:
 
 private:
   store_lane_actor lane(std::shared_ptr<lane_control> control);
+  std::vector<std::shared_ptr<lane_control>> lanes_;
 };
 
 } // namespace taskmaster::test

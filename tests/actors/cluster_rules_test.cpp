@@ -95,6 +95,7 @@ TEST_CASE_METHOD(cluster_fixture, "R8: a scan that is under way while a task fin
   say(*w, finished_tasks{{result_of(w->assigned().at(0))}});
   say(*w, more_credit{1});
   c.reads->release();
+  settle();
   advance_beating({w}, 3s);
   CHECK(w->assigned().size() == 1);
 }
