@@ -61,15 +61,15 @@ sys.exit(f"refused: {bad[0]}" if bad else 0)'
 # tasks QUEUE FIELD: how often each value of the field occurs, as "3 succeeded" lines.
 tasks() {
   /usr/bin/python3 -c '
-import collections, json, sys, urllib.request
+import collections, json, sys, urllib.parse, urllib.request
 api, queue, field = sys.argv[1:]
 count, cursor = collections.Counter(), ""
 while True:
-    page = json.load(urllib.request.urlopen(f"{api}/v1/tasks?queue={queue}&limit=500&cursor={cursor}", timeout=30))
+    page = json.load(urllib.request.urlopen(f"{api}/v1/tasks?queue={queue}&limit=500{cursor}", timeout=30))
     count.update(str(task.get(field)) for task in page["tasks"])
-    cursor = page["next_cursor"]
-    if not cursor:
+    if not page["next_cursor"]:
         break
+    cursor = "&cursor=" + urllib.parse.quote(page["next_cursor"])
 for value, number in sorted(count.items()):
     print(number, value)' "$api" "$1" "$2"
 }
