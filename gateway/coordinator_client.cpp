@@ -2,7 +2,7 @@
 
 #include "gateway/coordinator_service.hpp"
 #include "gateway/plan_proto.hpp"
-#include "gateway/status_codes.hpp"
+#include "gateway/grpc_status.hpp"
 #include "taskmaster/v1/coordinator.grpc.pb.h"
 
 #include <grpcpp/grpcpp.h>
@@ -69,8 +69,9 @@ struct call {
   Out out;
 };
 
-template <class In, class Out, class Then>
-void ask(self_ptr self, method<In, Out> m, std::shared_ptr<const In> in, std::chrono::milliseconds limit, Then then, int tries) {
+template <class In, class Out>
+void ask(self_ptr self, method<In, Out> m, std::shared_ptr<const In> in, std::chrono::milliseconds limit,
+         std::function<void(expected<Out>)> then, int tries) {
   auto c = std::make_shared<call<In, Out>>();
   c->in = std::move(in);
   c->context.set_deadline(std::chrono::system_clock::now() + limit);
@@ -81,15 +82,13 @@ void ask(self_ptr self, method<In, Out> m, std::shared_ptr<const In> in, std::ch
   (calls->to_current()->*m)(&c->context, c->in.get(), &c->out, [self, me, m, c, limit, then, tries, to](const grpc::Status& status) {
     caf::anon_send(me, call_done{[self, m, c, limit, then, tries, to, status] {
       if (status.ok()) return then(expected<Out>(std::move(c->out)));
-      const bool elsewhere = status.error_code() == grpc::StatusCode::FAILED_PRECONDITION || status.error_code() == grpc::StatusCode::UNAVAILABLE;
       const auto failure = error_of(status);
-      const bool not_leader = failure.code == ec::not_leader || failure.code == ec::unavailable;
-      if (elsewhere && not_leader) {
+      if (failure.code == ec::not_leader || failure.code == ec::unavailable) {
         std::string hint;
         const auto& trailing = c->context.GetServerTrailingMetadata();
         if (const auto it = trailing.find(leader_metadata); it != trailing.end()) hint.assign(it->second.data(), it->second.size());
         self->state.calls->turn(to, hint);
-        if (tries > 1) return ask<In, Out, Then>(self, m, c->in, limit, then, tries - 1);
+        if (tries > 1) return ask<In, Out>(self, m, c->in, limit, then, tries - 1);
       }
       then(expected<Out>(failure));
     }});

@@ -1,7 +1,7 @@
 #include "gateway/coordinator_service.hpp"
 
 #include "gateway/plan_proto.hpp"
-#include "gateway/status_codes.hpp"
+#include "gateway/grpc_status.hpp"
 #include "taskmaster/v1/coordinator.grpc.pb.h"
 
 #include <algorithm>
