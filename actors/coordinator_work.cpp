@@ -36,7 +36,8 @@ void coordinator_state::work() {
   awake_ = false;
   if (!leading()) return;
   const auto at = now();
-  if (armed_ && *armed_ <= at) armed_.reset();
+  // The alarm may ring a few microseconds before the bound of the database's clock has got there: then it is set anew.
+  if (armed_ && *armed_ <= at + std::chrono::milliseconds(1)) armed_.reset();
   std::vector<plan::hand_out> out;
   if (outbox_.size() < outbox_most && plan_.dispatch(at, secret_, out)) wake();
   hand_out(out);
@@ -61,7 +62,8 @@ void coordinator_state::arm(std::optional<timestamp> due) {
   const auto wait = *due - now();
   if (wait > std::chrono::milliseconds(100)) return;
   armed_ = due;
-  self_->delayed_send(self_, std::max<caf::timespan>(wait, std::chrono::microseconds(20)), run_atom::value);
+  const caf::timespan drift = wait / 4'000; // the bound runs 200 ppm slow
+  self_->delayed_send(self_, std::max<caf::timespan>(wait + drift, std::chrono::microseconds(20)), run_atom::value);
 }
 
 void coordinator_state::record() {

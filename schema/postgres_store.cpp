@@ -392,7 +392,7 @@ public:
     for (int i = 0; i < PQntuples(old->get()); ++i) {
       const row at(old->get(), i);
       const auto name = "taskmaster." + at.text(0); // of our own making: task_history_YYYYMMDD
-      c_.script("SET lock_timeout = '100ms'", left(until));
+      (void)c_.script("SET lock_timeout = '100ms'", left(until));
       bool gone = true;
       if (at.boolean(1)) {
         // Never DROP an attached one: it would lock the parent, and every outcome with it. What gives way is tried again next time.
@@ -400,7 +400,7 @@ public:
         gone = c_.script("ALTER TABLE taskmaster.task_history DETACH PARTITION " + name + how, left(until)).has_value();
       }
       if (gone && c_.script("DROP TABLE " + name, left(until))) ++out.dropped;
-      c_.script("RESET lock_timeout", left(until));
+      (void)c_.script("RESET lock_timeout", left(until));
     }
     auto keys = c_.run("WITH gone AS (DELETE FROM taskmaster.keys WHERE expires_at <= clock_timestamp() RETURNING 1) SELECT count(*) FROM gone", {}, kind::read, left(until));
     if (!keys) return keys.failure();
