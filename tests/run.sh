@@ -9,7 +9,6 @@ scripts=(
   "60   /usr/bin/python3 tests/check_layers.py --self-test"
   "60   /usr/bin/python3 tests/check_layers.py"
   "300  /usr/bin/python3 tests/python/run.py"
-  "1500 tests/compose/run.sh"
 )
 
 passed=0 failed=0 skipped=0 failures=()
