@@ -37,9 +37,11 @@ task_record record_of(const row& r) {
   task_record out;
   out.task = task_of(r);
   out.reason = out.task.reason;
-  if (!r.null(24))
-    for (const auto& [key, value] : nlohmann::json::parse(r.json(24), nullptr, false).items())
+  if (!r.null(24)) {
+    const auto labels = nlohmann::json::parse(r.json(24), nullptr, false); // outlives the loop: items() only refers to it
+    for (const auto& [key, value] : labels.items())
       if (value.is_string()) out.labels[key] = value.get<std::string>();
+  }
   out.state = parse_state(r.text(25)).value_or(task_state::scheduled);
   out.fence = {static_cast<std::uint64_t>(r.integer(26)), static_cast<std::uint64_t>(r.integer(27))};
   out.picked_at = r.maybe_time(28);

@@ -221,8 +221,9 @@ public:
     enlisted_ = term;
     parameters p;
     p.number(static_cast<std::int64_t>(term));
-    auto r = c_.run("UPDATE taskmaster.leader SET backend_pids = array_append(array_remove(backend_pids, pg_backend_pid()), pg_backend_pid()) WHERE term = $1", p, kind::read, limit);
+    auto r = c_.run("UPDATE taskmaster.leader SET backend_pids = array_append(array_remove(backend_pids, pg_backend_pid()), pg_backend_pid()) WHERE term = $1 RETURNING 1", p, kind::read, limit);
     if (!r) return r.failure();
+    if (PQntuples(r->get()) == 0) return error(ec::deposed, "term " + std::to_string(term) + " is over; another coordinator leads");
     enlisted_in_ = c_.generation();
     return done{};
   }

@@ -130,7 +130,7 @@ BEGIN
       FROM changed AS c (id, run_at, same_id, old_attempt, old_losses, wait, burned, new_reason, code, message, worker, fence_term,
                          fence_sequence, picked_at, started_at)
   )
-  SELECT c.id, c.run_at FROM changed AS c (id, run_at);
+  SELECT c.id, c.run_at FROM changed AS c (id, run_at, same_id);
 END $$;
 
 -- R6: committed before the task is handed out again. A mark stays: a lost at_most_once task is finished, not run twice.
@@ -159,7 +159,7 @@ BEGIN
       FROM changed AS c (id, run_at, same_id, old_attempt, old_losses, new_reason, code, message, worker, fence_term, fence_sequence,
                          picked_at, started_at)
   )
-  SELECT c.id, c.run_at FROM changed AS c (id, run_at);
+  SELECT c.id, c.run_at FROM changed AS c (id, run_at, same_id);
 END $$;
 
 -- R16. The xid stays as it was: nobody has to find this row who did not know it, and so the update touches no index.
