@@ -103,10 +103,10 @@ public:
                               "AND (cardinality($6) = 0 OR id = ANY ($6)) ";
     const std::string waiting_state = "AND ($4 = '' OR ($4 = 'ready' AND run_at <= clock_timestamp()) OR ($4 = 'scheduled' AND run_at > clock_timestamp())) ";
     const std::string order = "ORDER BY id DESC LIMIT $7";
-    std::string sql = std::string("(SELECT ") + task_columns + waiting_columns + " FROM taskmaster.tasks" + where + waiting_state + order + ")";
+    std::string sql = std::string("SELECT * FROM ((SELECT ") + task_columns + waiting_columns + " FROM taskmaster.tasks" + where + waiting_state + order + ")";
     if (f.state != task_state::running)
       sql += std::string(" UNION ALL (SELECT ") + task_columns + finished_columns + " FROM taskmaster.task_history" + where + "AND ($4 = '' OR state = $4) " + order + ")";
-    sql += " ORDER BY 1 DESC LIMIT $7";
+    sql += ") t ORDER BY 1 DESC LIMIT $7";
     auto r = c_.run(sql, p, kind::read, limit);
     if (!r) return r.failure();
     task_page out;
@@ -203,7 +203,7 @@ public:
     parameters p;
     p.number(static_cast<std::int64_t>(term));
     p.span(ttl);
-    auto r = c_.run("UPDATE taskmaster.leader SET expires_at = clock_timestamp() + $2, asked_at = clock_timestamp() WHERE term = $1 RETURNING clock_timestamp()", p, kind::read, limit);
+    auto r = c_.run("UPDATE taskmaster.leader SET expires_at = n.now + $2, asked_at = n.now FROM (SELECT clock_timestamp() AS now OFFSET 0) n WHERE term = $1 AND expires_at <> '-infinity' RETURNING n.now", p, kind::read, limit);
     if (!r) return r.failure();
     if (PQntuples(r->get()) == 0) return std::optional<timestamp>();
     return std::optional(row(r->get(), 0).time(0));
@@ -212,7 +212,7 @@ public:
   expected<done> resign(std::uint64_t term, timeout limit) override {
     parameters p;
     p.number(static_cast<std::int64_t>(term));
-    auto r = c_.run("UPDATE taskmaster.leader SET expires_at = clock_timestamp() - interval '1 us' WHERE term = $1", p, kind::read, limit);
+    auto r = c_.run("UPDATE taskmaster.leader SET expires_at = '-infinity' WHERE term = $1", p, kind::read, limit);
     if (!r) return r.failure();
     return done{};
   }
@@ -254,21 +254,14 @@ public:
     p.id(after.id);
     p.number(static_cast<std::int64_t>(rows) + 1);
     p.number(static_cast<std::int64_t>(bytes));
-    auto r = c_.run(std::string("SELECT ") + task_columns + " FROM (SELECT *, row_number() OVER w AS n, sum(octet_length(payload)) OVER w AS bytes FROM ("
+    auto r = c_.run(std::string("SELECT ") + task_columns + ", total FROM (SELECT *, row_number() OVER w AS n, sum(octet_length(payload)) OVER w AS bytes, count(*) OVER () AS total FROM ("
                     "SELECT * FROM taskmaster.tasks WHERE queue = $1 AND kind = $2 AND priority = $3::int8 AND (run_at, id) > ($4, $5) ORDER BY run_at, id LIMIT $6) t "
-                    "WINDOW w AS (ORDER BY run_at, id)) t WHERE n = 1 OR bytes <= $7 + octet_length(payload) ORDER BY run_at, id",
+                    "WINDOW w AS (ORDER BY run_at, id)) t WHERE n = 1 OR bytes <= $7 ORDER BY run_at, id",
                     p, kind::read, limit);
     if (!r) return r.failure();
     window_page out;
-    std::size_t total = 0;
-    for (int i = 0; i < PQntuples(r->get()); ++i) {
-      if (out.tasks.size() == rows || (total >= bytes && !out.tasks.empty())) {
-        out.more = true;
-        break;
-      }
-      out.tasks.push_back(task_of(row(r->get(), i)));
-      total += out.tasks.back().payload->size();
-    }
+    for (int i = 0; i < PQntuples(r->get()) && out.tasks.size() < rows; ++i) out.tasks.push_back(task_of(row(r->get(), i)));
+    out.more = !out.tasks.empty() && static_cast<std::int64_t>(out.tasks.size()) < row(r->get(), 0).integer(24);
     return out;
   }
 
