@@ -18,6 +18,7 @@ error of_sqlstate(const std::string& state, const std::string& message) {
   if (state == "TM001") return {ec::deposed, message};
   if (state == "TM002") return {ec::not_found, message};
   if (state == "TM003") return {ec::conflict, message};
+  if (state == "23505") return {ec::conflict, message};
   if (cls == "22" || cls == "23") return {ec::unprocessable, message};
   if (cls == "08" || cls == "57" || cls == "53" || cls == "25" || cls == "40" || cls == "55") return unavailable(message);
   return {ec::internal, "PostgreSQL says " + state + ": " + message};

@@ -90,6 +90,7 @@ public:
       if (!parsed) return error(ec::invalid_argument, "cursor is malformed; give it as the page before said", {{"/cursor", "is malformed"}});
       before = *parsed;
     }
+    if (f.state == task_state::running && f.ids.empty()) return task_page{};
     const auto state = f.state ? std::string(to_string(*f.state)) : "";
     parameters p;
     p.id(before);
@@ -256,7 +257,7 @@ public:
     p.number(static_cast<std::int64_t>(bytes));
     auto r = c_.run(std::string("SELECT ") + task_columns + ", total FROM (SELECT *, row_number() OVER w AS n, sum(octet_length(payload)) OVER w AS bytes, count(*) OVER () AS total FROM ("
                     "SELECT * FROM taskmaster.tasks WHERE queue = $1 AND kind = $2 AND priority = $3::int8 AND (run_at, id) > ($4, $5) ORDER BY run_at, id LIMIT $6) t "
-                    "WINDOW w AS (ORDER BY run_at, id)) t WHERE n = 1 OR bytes <= $7 ORDER BY run_at, id",
+                    "WINDOW w AS (ORDER BY run_at, id)) t WHERE bytes - octet_length(payload) < $7 OR n = 1 ORDER BY run_at, id",
                     p, kind::read, limit);
     if (!r) return r.failure();
     window_page out;
@@ -462,7 +463,7 @@ private:
     return r.failure();
   }
 
-  static bool row_is_at_fault(const error& e) { return e.code == ec::unprocessable; }
+  static bool row_is_at_fault(const error& e) { return e.code == ec::unprocessable || e.code == ec::conflict; }
 
   expected<done> insert_plain(const std::vector<new_task>& tasks, const std::vector<std::size_t>& part, std::vector<inserted>& out, clock_t::time_point until) {
     parameters p;
