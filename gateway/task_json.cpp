@@ -169,18 +169,21 @@ expected<task_spec> read_task(const json_view& json, timestamp now) {
   task_reader reader;
   reader.read(json);
   auto broken = validate(reader.spec, now);
-  if (reader.faults.empty()) {
+  return judge_read(std::move(reader.spec), std::move(reader.faults), std::move(broken));
+}
+
+expected<task_spec> judge_read(task_spec spec, std::vector<field_fault> faults, std::optional<error> broken) {
+  if (faults.empty()) {
     if (broken) return std::move(*broken);
-    return std::move(reader.spec);
+    return spec;
   }
-  // The rules that the readable fields break are told in the same answer; of an unreadable one its form is enough.
   if (broken) {
     for (auto& f : broken->faults) {
-      const bool told = std::any_of(reader.faults.begin(), reader.faults.end(), [&](const field_fault& r) { return r.field == f.field; });
-      if (!told) reader.faults.push_back(std::move(f));
+      const bool told = std::any_of(faults.begin(), faults.end(), [&](const field_fault& r) { return r.field == f.field; });
+      if (!told) faults.push_back(std::move(f));
     }
   }
-  return error(ec::invalid_argument, faults_sentence(reader.faults.size()), std::move(reader.faults));
+  return error(ec::invalid_argument, faults_sentence(faults.size()), std::move(faults));
 }
 
 task_record record_of(const task& stored, const std::map<std::string, std::string>& labels) {

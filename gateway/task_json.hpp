@@ -14,6 +14,10 @@ namespace taskmaster {
 /// null stands for "not given", except as payload, where it is a value.
 expected<task_spec> read_task(const json_view& json, timestamp now);
 
+/// What a reader makes of a task it has read: the faults of its form, with the rules that the readable fields break told in the
+/// same answer; of an unreadable field its form is enough. The reader of protobuf (task_proto) ends here too.
+expected<task_spec> judge_read(task_spec spec, std::vector<field_fault> faults, std::optional<error> broken);
+
 /// A task just stored, as a record: it waits.
 task_record record_of(const task& stored, const std::map<std::string, std::string>& labels);
 
