@@ -25,6 +25,7 @@ void coordinator_state::wake() {
 
 void coordinator_state::announce(announcement& tasks) {
   if (!leading()) return;
+  for (const auto& row : tasks.tasks) clock_.witness(row.created_at, steady());
   const auto at = now();
   meters_->announced.Increment(static_cast<double>(tasks.tasks.size()));
   for (auto& row : tasks.tasks) plan_.announced(std::move(row), at);
@@ -93,6 +94,7 @@ void coordinator_state::recorded_batch(expected<recorded>& answer) {
     record_again_ = steady() + std::chrono::milliseconds(200);
     return;
   }
+  clock_.witness(answer->now, steady());
   std::vector<plan::settled> settled;
   std::vector<plan::hand_out> marked;
   std::vector<uuid> again;

@@ -47,7 +47,10 @@ fi
 # Debian's postgresql would make and start a cluster of its own at installation, which nobody here uses.
 # A drop-in says no for as long as this script runs; what it later does for its owner is not ours to decide.
 drop_in=/etc/postgresql-common/createcluster.d/taskmaster-install.conf
-cleanup() { if [ -e "$drop_in" ]; then as_root rm -f "$drop_in"; fi; }
+cleanup() {
+  [ ! -e "$drop_in" ] || as_root rm -f "$drop_in"
+  as_root rmdir --ignore-fail-on-non-empty "$(dirname "$drop_in")"
+}
 if [[ " ${missing[*]} " == *" postgresql "* ]]; then
   trap cleanup EXIT
   as_root mkdir -p "$(dirname "$drop_in")"

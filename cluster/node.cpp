@@ -102,9 +102,9 @@ worker_node::worker_node(caf::actor_system& system, std::shared_ptr<coordinator_
 void worker_node::drain(const std::function<bool()>& give_up) {
   if (stopped_) return;
   caf::scoped_actor self(system_);
-  auto waiting = self->request(worker_, caf::infinite, drain_atom::value);
-  // receive() would block for as long as a task runs; the mailbox is looked at in short waits instead.
+  // It ends when it is drained. A receive without end would be deaf to the second signal, so the mailbox is looked at in short waits.
   self->monitor(worker_);
+  self->send(worker_, drain_atom::value);
   bool over = false;
   while (!over && !give_up()) {
     self->receive([&](const caf::down_msg&) { over = true; }, caf::after(std::chrono::milliseconds(100)) >> [] {});
