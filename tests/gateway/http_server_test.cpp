@@ -167,7 +167,7 @@ TEST_CASE("malformed requests get 400 and the end of the connection") {
       {"POST /v1/tasks HTTP/1.1\r\n" + host + "Content-Length: 99999999999999999999999\r\n\r\n", 400},
       {"POST /v1/tasks HTTP/1.1\r\n" + host + "Content-Length: 99999999999\r\n\r\n", 413},
       {"POST /v1/tasks HTTP/1.1\r\n" + host + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400},
-      {"POST /v1/tasks HTTP/1.1\r\n" + host + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+      {"POST /v1/tasks HTTP/1.1\r\n" + host + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{\"kind\": \"noop\"}\r\n0\r\n\r\n", 400},
       {"POST /v1/tasks HTTP/1.1\r\n" + host + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501},
       {"POST /v1/tasks HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
       {"POST /v1/tasks HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n-2\r\n" + std::string(100, 'x'), 400},

@@ -376,7 +376,10 @@ TEST_CASE("a client that gives up and a server that goes end the calls they leav
   CHECK(soon([&] { return f.node.calls() == before + 2; }));
   leaving.TryCancel();
   CHECK(left.get().error_code() == grpc::CANCELLED);
-  f.shut_down(); // would hang for half a minute if it waited for the scheduler
+  // Would take half a minute if it waited for the scheduler.
+  auto down = std::async(std::launch::async, [&] { f.shut_down(); });
+  CHECK(down.wait_for(5s) == std::future_status::ready);
+  down.get();
   CHECK_FALSE(stayed.get().ok());
   // Answers that come after the end of their calls find nothing to write into.
   f.node.kill_scheduler();
