@@ -25,6 +25,7 @@ void coordinator_state::wake() {
 
 void coordinator_state::announce(announcement& tasks) {
   if (!leading()) return;
+  for (const auto& row : tasks.tasks) clock_.witness(row.created_at, steady());
   const auto at = now();
   meters_->announced.Increment(static_cast<double>(tasks.tasks.size()));
   for (auto& row : tasks.tasks) plan_.announced(std::move(row), at);
@@ -93,6 +94,7 @@ void coordinator_state::recorded_batch(expected<recorded>& answer) {
     record_again_ = steady() + std::chrono::milliseconds(200);
     return;
   }
+  clock_.witness(answer->now, steady());
   std::vector<plan::settled> settled;
   std::vector<plan::hand_out> marked;
   std::vector<uuid> again;
@@ -247,12 +249,12 @@ caf::result<cancel_answer> coordinator_state::cancel(const uuid& id) {
         return row_or_record{{}, std::move(*found)};
       },
       [this, id, promise, epoch = epoch_](expected<row_or_record>& found) mutable {
-        if (epoch != epoch_) return promise.deliver(cancel_answer(not_leading()));
-        if (!found) return promise.deliver(cancel_answer(found.failure()));
-        if (!found->row && !found->record) return promise.deliver(cancel_answer(error{ec::not_found, "there is no task " + id.str()}));
+        if (epoch != epoch_) return void(promise.deliver(cancel_answer(not_leading())));
+        if (!found) return void(promise.deliver(cancel_answer(found.failure())));
+        if (!found->row && !found->record) return void(promise.deliver(cancel_answer(error{ec::not_found, "there is no task " + id.str()})));
         if (!found->row) {
           const auto state = std::string(to_string(found->record->state));
-          return promise.deliver(cancel_answer(error{ec::conflict, "the task is finished already (" + state + ")"}));
+          return void(promise.deliver(cancel_answer(error{ec::conflict, "the task is finished already (" + state + ")"})));
         }
         cancel_decided(id, plan_.cancel_row(std::move(*found->row)), promise);
       });

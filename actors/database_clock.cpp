@@ -20,4 +20,10 @@ void database_clock::sample(timestamp stamp, steady_time asked, steady_time rece
   }
 }
 
+void database_clock::witness(timestamp stamp, steady_time now) {
+  if (stamp <= at_least(now)) return;
+  stamp_ = stamp;
+  received_ = now;
+}
+
 } // namespace taskmaster

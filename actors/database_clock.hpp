@@ -11,6 +11,10 @@ public:
   /// A database clock that stepped back (failover) resets the bound.
   void sample(timestamp stamp, steady_time asked, steady_time received);
 
+  /// A stamp of the database's clock that came some other way (a row's created_at): it shows at least that by now. Without it a task
+  /// due at once would wait for the bound to catch up with the moment of its own insert.
+  void witness(timestamp stamp, steady_time now);
+
   /// The database's clock shows at least this; timestamp::min() before the first sample.
   timestamp at_least(steady_time now) const;
 

@@ -74,13 +74,18 @@ std::vector<holdings::start> holdings::take_starts(steady_time now) {
   return out;
 }
 
-void holdings::ended(std::uint64_t run, run_result result) {
+void holdings::ended(std::uint64_t run, execution_result result) {
   const auto it = running_.find(run);
   if (it == running_.end()) return;
-  const bool silenced = it->second.silenced;
-  result.what = it->second.what.what;
+  if (!it->second.silenced) {
+    auto& kept = results_.emplace_back();
+    kept.result.what = it->second.what.what;
+    kept.result.outcome = result.outcome;
+    kept.result.result = std::move(result.result);
+    kept.result.failure = std::move(result.failure);
+    kept.result.retry_after = result.retry_after;
+  }
   running_.erase(it);
-  if (!silenced) results_.push_back({std::move(result), false});
 }
 
 std::optional<std::uint64_t> holdings::cancel(const cancel_run& c) {

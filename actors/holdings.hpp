@@ -1,7 +1,7 @@
 // What a worker holds: queued, running, or finished and not acknowledged. Decides what may start, what to say in hello, what to forget
 // (R10, R12, R13, R14). Pure: takes the monotonic clock's `now`; the worker actor acts. One thread.
 #pragma once
-#include "actors/session.hpp"
+#include "actors/executor.hpp"
 
 #include <deque>
 #include <unordered_map>
@@ -35,7 +35,7 @@ public:
   void assigned(assign&& a);
   /// What may start now within the slots and the lease; each is running from here on.
   std::vector<start> take_starts(steady_time now);
-  void ended(std::uint64_t run, run_result result);
+  void ended(std::uint64_t run, execution_result result);
   /// The run to cancel; a queued one ends cancelled at once.
   std::optional<std::uint64_t> cancel(const cancel_run& c);
   void acknowledge(const acknowledged& a);

@@ -21,6 +21,7 @@ struct leader_keeper_config {
 };
 
 struct leader_keeper_state {
+  leader_keeper_state() = default; // no aggregate: CAF 0.17 under C++20 would initialise its first member with the actor
   leader_keeper_config config;
   store_lane_actor lane;
   coordinator_desk_actor coordinator;

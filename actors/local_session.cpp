@@ -28,8 +28,8 @@ public:
     open_ = false;
     caf::anon_send(worker_, link_event{dial_, nullptr, {}, why});
     if (proxy_) caf::anon_send(proxy_, stop_atom::value);
-    worker_ = nullptr; // handles in both directions would keep both actors alive for ever
-    proxy_ = nullptr;
+    worker_ = worker_actor{}; // handles in both directions would keep both actors alive for ever
+    proxy_ = worker_proxy_actor{};
   }
   void attach(worker_proxy_actor proxy) {
     std::lock_guard lock(mutex_);

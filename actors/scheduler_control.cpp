@@ -68,10 +68,10 @@ caf::result<cancelled_answer> scheduler_state::cancel(const uuid& id) {
   auto promise = self_->make_response_promise<cancelled_answer>();
   self_->request(coordinator_, caf::timespan(command_limit), cancel_atom::value, id)
       .then(
-          [this, id, promise](const cancel_answer& verdict) mutable {
-            if (!verdict) return promise.deliver(cancelled_answer(verdict.failure()));
+          [this, id, promise](const cancel_answer& verdict) mutable -> void {
+            if (!verdict) return void(promise.deliver(cancelled_answer(verdict.failure())));
             look(id, [promise, cancelled = verdict->cancelled](find_answer found) mutable {
-              if (!found) return promise.deliver(cancelled_answer(found.failure()));
+              if (!found) return void(promise.deliver(cancelled_answer(found.failure())));
               promise.deliver(cancelled_answer(cancelled_task{cancelled, std::move(*found)}));
             });
           },
@@ -83,8 +83,8 @@ caf::result<find_answer> scheduler_state::retry(const uuid& id) {
   auto promise = self_->make_response_promise<find_answer>();
   self_->request(coordinator_, caf::timespan(command_limit), retry_atom::value, id)
       .then(
-          [this, id, promise](const reopen_answer& row) mutable {
-            if (!row) return promise.deliver(find_answer(row.failure()));
+          [this, id, promise](const reopen_answer& row) mutable -> void {
+            if (!row) return void(promise.deliver(find_answer(row.failure())));
             look(id, [promise](find_answer found) mutable { promise.deliver(std::move(found)); });
           },
           [promise](const caf::error& e) mutable { promise.deliver(find_answer(unreachable(e, "the coordinator"))); });

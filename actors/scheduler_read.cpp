@@ -97,7 +97,7 @@ caf::result<list_answer> scheduler_state::list(const task_filter& filter) {
     if (wanted == task_state::running) f.state.reset();
     read([f](task_store& s) { return s.list(f, limit); },
          [this, promise, wanted](expected<task_page>& found) mutable {
-           if (!found) return promise.deliver(list_answer(found.failure()));
+           if (!found) return void(promise.deliver(list_answer(found.failure())));
            overlay(std::move(found->tasks), [promise, wanted, cursor = found->next_cursor](std::vector<task_record> r) mutable {
              if (wanted) std::erase_if(r, [&](const task_record& t) { return t.state != *wanted; });
              promise.deliver(list_answer(task_page{std::move(r), cursor}));
@@ -109,10 +109,10 @@ caf::result<list_answer> scheduler_state::list(const task_filter& filter) {
     return promise;
   }
   ask_live({}, [filter, page, promise](live_answer live) mutable {
-    if (!live) return promise.deliver(list_answer(live.failure()));
+    if (!live) return void(promise.deliver(list_answer(live.failure())));
     auto f = filter;
     for (const auto& l : *live) f.ids.push_back(l.id);
-    if (f.ids.empty()) return promise.deliver(list_answer(task_page{}));
+    if (f.ids.empty()) return void(promise.deliver(list_answer(task_page{})));
     page(std::move(f));
   });
   return promise;
@@ -121,7 +121,7 @@ caf::result<list_answer> scheduler_state::list(const task_filter& filter) {
 caf::result<attempts_answer> scheduler_state::attempts(const uuid& id) {
   auto promise = self_->make_response_promise<attempts_answer>();
   look(id, [this, id, promise](find_answer record) mutable {
-    if (!record) return promise.deliver(attempts_answer(record.failure()));
+    if (!record) return void(promise.deliver(attempts_answer(record.failure())));
     read([id](task_store& s) { return s.attempts(id, limit); },
          [promise, r = std::move(*record)](attempts_answer& a) mutable {
            if (a && r.state == task_state::running) {
@@ -145,7 +145,7 @@ caf::result<queues_answer> scheduler_state::queues() {
   auto promise = self_->make_response_promise<queues_answer>();
   read([](task_store& s) { return s.queues(limit); },
        [this, promise](expected<std::vector<queue_summary>>& found) mutable {
-         if (!found) return promise.deliver(queues_answer(found.failure()));
+         if (!found) return void(promise.deliver(queues_answer(found.failure())));
          ask_live({}, [promise, counts = std::move(*found)](live_answer live) mutable {
            std::unordered_map<std::string, std::int64_t> running;
            if (live)

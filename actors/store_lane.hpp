@@ -26,6 +26,7 @@ using store_lane_actor = caf::typed_actor<
     caf::replies_to<store_call>::with<store_reply>>;
 
 struct store_lane_state {
+  store_lane_state() = default; // no aggregate: CAF 0.17 under C++20 would initialise its first member with the actor
   std::shared_ptr<task_store> store;
   static inline const char* name = "store-lane";
 };

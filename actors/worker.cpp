@@ -129,11 +129,14 @@ void worker_state::run(holdings::start what) {
   self_->request(pool_, caf::infinite, run_atom::value, std::move(e))
       .then(
           [this, run = what.run](execution_result& r) {
-            hold.ended(run, run_result{{}, r.outcome, std::move(r.result), std::move(r.failure), r.retry_after});
+            hold.ended(run, std::move(r));
             work();
           },
           [this, run = what.run](const caf::error& e) {
-            hold.ended(run, run_result{{}, run_outcome::failed, "", task_error{"worker", self_->system().render(e)}, {}});
+            execution_result failed;
+            failed.outcome = run_outcome::failed;
+            failed.failure = task_error{"worker", self_->system().render(e)};
+            hold.ended(run, std::move(failed));
             work();
           });
 }

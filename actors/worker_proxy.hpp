@@ -16,6 +16,7 @@ struct session_timing {
 };
 
 struct worker_proxy_state {
+  worker_proxy_state() = default; // no aggregate: CAF 0.17 under C++20 would initialise its first member with the actor
   coordinator_desk_actor coordinator;
   std::shared_ptr<worker_link> link;
   std::shared_ptr<const lease_view> view;

@@ -12,32 +12,6 @@ namespace {
 
 const std::int32_t default_attempts = task_spec{}.max_attempts;
 
-/// UTF-8 without NUL: what a PostgreSQL text column takes.
-bool storable_text(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    auto lead = static_cast<unsigned char>(text[i]);
-    if (lead == 0)
-      return false;
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    std::size_t more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    if (lead < 0xc2 || lead > 0xf4 || text.size() - i <= more)
-      return false;
-    auto second = static_cast<unsigned char>(text[i + 1]);
-    // Overlong forms, surrogates, and what lies above U+10FFFF.
-    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90)
-        || (lead == 0xf4 && second > 0x8f))
-      return false;
-    for (std::size_t k = 1; k <= more; ++k)
-      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80)
-        return false;
-    i += more + 1;
-  }
-  return true;
-}
-
 /// One part of a JSON pointer (RFC 6901).
 std::string pointer_part(std::string_view name) {
   std::string text;
@@ -176,6 +150,31 @@ bool valid_name(std::string_view name) {
   for (char c : name)
     if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-'))
       return false;
+  return true;
+}
+
+bool storable_text(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    auto lead = static_cast<unsigned char>(text[i]);
+    if (lead == 0)
+      return false;
+    if (lead < 0x80) {
+      ++i;
+      continue;
+    }
+    std::size_t more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+    if (lead < 0xc2 || lead > 0xf4 || text.size() - i <= more)
+      return false;
+    auto second = static_cast<unsigned char>(text[i + 1]);
+    // Overlong forms, surrogates, and what lies above U+10FFFF.
+    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90)
+        || (lead == 0xf4 && second > 0x8f))
+      return false;
+    for (std::size_t k = 1; k <= more; ++k)
+      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80)
+        return false;
+    i += more + 1;
+  }
   return true;
 }
 

@@ -18,6 +18,9 @@ struct new_task {
   std::string fingerprint; // of the spec; only looked at when it has an idempotency_key
 };
 
+/// The task that a store makes of it; run_at and created_at are the database's to set. at_most_once means one attempt.
+task make_task(const new_task& wanted);
+
 /// One row's answer to an insert, in the order asked.
 struct inserted {
   taskmaster::task task;  // as stored; of a repeated key, only the first task's id is certain
@@ -101,7 +104,7 @@ struct task_change {
 
 enum class change_verdict : std::uint8_t {
   applied, ///< done by this call
-  already, ///< finish: history holds this outcome with the same fence; retry/lose: not told apart from stale
+  already, ///< finish: history holds this outcome with the same fence; mark: with this fence; retry/lose: not told apart from stale
   stale,   ///< the row is gone or of another version; nothing was changed
   refused, ///< the database will not take this row's bytes; nothing was changed
 };
@@ -124,7 +127,7 @@ struct session_row {
 
 struct task_filter {
   std::string queue, kind;
-  std::optional<task_state> state;
+  std::optional<task_state> state; // running: who runs is the leader's knowledge, so only the unfinished among `ids`
   std::map<std::string, std::string> labels;
   std::vector<uuid> ids; // when not empty: these only
   std::size_t limit = 100;

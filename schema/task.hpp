@@ -80,6 +80,9 @@ std::optional<error> validate(const task_spec& spec, timestamp now);
 /// [a-z0-9_.-]{1,64}: kinds and queues.
 bool valid_name(std::string_view name);
 
+/// UTF-8 without NUL: what a text column of the database takes.
+bool storable_text(std::string_view text);
+
 /// The SHA-256 of everything in a spec that an Idempotency-Key has to find unchanged.
 std::string fingerprint(const task_spec& spec);
 

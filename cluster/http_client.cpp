@@ -1,0 +1,86 @@
+#include "cluster/http_client.hpp"
+
+#include <charconv>
+
+#include <httplib.h>
+
+namespace taskmaster {
+
+namespace {
+
+/// "http://host:port" of what a person wrote; empty when it is no address.
+std::string full_address(std::string_view server) {
+  std::string scheme = "http";
+  if (const auto at = server.find("://"); at != std::string_view::npos) {
+    scheme = server.substr(0, at);
+    server.remove_prefix(at + 3);
+  }
+  while (!server.empty() && server.back() == '/') server.remove_suffix(1);
+  const auto colon = server.rfind(':');
+  const auto bracket = server.rfind(']'); // [::1]:8081
+  std::string_view host = server, port = scheme == "https" ? "443" : "8081";
+  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
+    host = server.substr(0, colon);
+    port = server.substr(colon + 1);
+  }
+  int number = 0;
+  const auto [end, fault] = std::from_chars(port.data(), port.data() + port.size(), number);
+  const bool good = (scheme == "http" || scheme == "https") && !host.empty() && host.find_first_of("/?#@ ") == std::string_view::npos &&
+                    (host.front() == '[' || host.find(':') == std::string_view::npos) && fault == std::errc() &&
+                    end == port.data() + port.size() && number > 0 && number < 65'536;
+  return good ? scheme + "://" + std::string(host) + ":" + std::string(port) : "";
+}
+
+http_answer answer_of(const httplib::Result& result) {
+  http_answer answer;
+  if (!result) {
+    answer.fault = httplib::to_string(result.error());
+    return answer;
+  }
+  answer.status = result->status;
+  answer.body = result->body;
+  const auto wait = result->get_header_value("Retry-After");
+  long seconds = 0;
+  if (std::from_chars(wait.data(), wait.data() + wait.size(), seconds).ec == std::errc() && seconds >= 0)
+    answer.retry_after = std::chrono::seconds(seconds);
+  return answer;
+}
+
+} // namespace
+
+struct http_client::parts {
+  explicit parts(const std::string& where) : client(where) {}
+  httplib::Client client;
+};
+
+http_client::http_client(std::string_view server) : where_(full_address(server)) {
+  if (where_.empty()) return;
+  try {
+    parts_ = std::make_unique<parts>(where_);
+  } catch (const std::exception&) { // https, but built without it
+    return;
+  }
+  parts_->client.set_tcp_nodelay(true);
+  parts_->client.set_keep_alive(true);
+  parts_->client.set_connection_timeout(std::chrono::seconds(5));
+  parts_->client.set_write_timeout(std::chrono::seconds(60));
+}
+
+http_client::~http_client() = default;
+
+bool http_client::valid() const { return parts_ != nullptr; }
+
+http_answer http_client::get(const std::string& path, std::chrono::seconds patience) {
+  parts_->client.set_read_timeout(patience);
+  return answer_of(parts_->client.Get(path));
+}
+
+http_answer http_client::post(const std::string& path, const std::string& json,
+                              const std::vector<std::pair<std::string, std::string>>& headers, std::chrono::seconds patience) {
+  parts_->client.set_read_timeout(patience);
+  httplib::Headers sent;
+  for (const auto& [name, value] : headers) sent.emplace(name, value);
+  return answer_of(parts_->client.Post(path, sent, json, "application/json"));
+}
+
+} // namespace taskmaster

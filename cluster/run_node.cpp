@@ -1,0 +1,266 @@
+#include "cluster/run_node.hpp"
+
+#include "actors/local_session.hpp"
+#include "cluster/node.hpp"
+#include "cluster/private_postgres.hpp"
+#include "gateway/coordinator_client.hpp"
+#include "gateway/session_client.hpp"
+#include "gateway/task_service.hpp"
+#include "schema/migrate.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <random>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <thread>
+#include <unistd.h>
+
+namespace taskmaster {
+namespace {
+
+sigset_t stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+/// Waits for a stop signal for at most this long. True when one came.
+bool stop_asked(std::chrono::milliseconds wait) {
+  const auto set = stop_signals();
+  const timespec limit{wait.count() / 1'000, wait.count() % 1'000 * 1'000'000};
+  return sigtimedwait(&set, nullptr, &limit) > 0;
+}
+
+std::string host_name() {
+  char text[256] = {};
+  return gethostname(text, sizeof text - 1) == 0 && text[0] ? text : "localhost";
+}
+
+std::uint64_t entropy() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32) | device();
+}
+
+std::string database_of(const node_settings& s) {
+  if (!s.database.empty()) return s.database;
+  const char* url = std::getenv("DATABASE_URL");
+  return url ? url : "";
+}
+
+/// Migrates, waiting for a database that is not there yet. False: asked to stop, or it can never work (said in the log).
+bool prepare_database(const std::string& url) {
+  for (auto wait = std::chrono::milliseconds(250);; wait = std::min<std::chrono::milliseconds>(wait * 2, std::chrono::seconds(5))) {
+    const auto done = migrate(url, std::chrono::seconds(60));
+    if (done) {
+      for (const auto& file : done->applied) spdlog::info("migrated: {}", file);
+      for (const auto& text : done->warnings) spdlog::warn("database: {}", text);
+      return true;
+    }
+    const auto& e = done.failure();
+    if (e.code != ec::unavailable && e.code != ec::deadline_exceeded) {
+      spdlog::error("the database cannot be used: {}", to_string(e));
+      return false;
+    }
+    spdlog::warn("waiting for the database: {}", e.message);
+    if (stop_asked(wait)) return false;
+  }
+}
+
+worker_config worker_settings(const node_settings& s) {
+  worker_config c;
+  c.name = s.name.empty() ? host_name() : s.name;
+  c.incarnation = uuid::make(std::chrono::time_point_cast<duration>(std::chrono::system_clock::now())).str();
+  c.coordinators = s.coordinators.empty() ? std::vector<std::string>{"in process"} : s.coordinators;
+  c.queues = s.queues;
+  c.kinds = s.kinds.empty() ? worker_node::kinds() : s.kinds;
+  c.hold.slots = s.slots ? s.slots : std::max(4, static_cast<int>(std::thread::hardware_concurrency()));
+  c.hold.prefetch = s.prefetch;
+  c.seed = entropy();
+  return c;
+}
+
+coordinator_node::options coordinator_settings(const node_settings& s, std::string advertise) {
+  coordinator_node::options o;
+  o.name = (s.name.empty() ? host_name() : s.name) + "-" + std::to_string(getpid());
+  o.advertise = std::move(advertise);
+  o.config.plan.seed = entropy();
+  o.config.retention = *parse_duration(s.retention);
+  return o;
+}
+
+/// Where others reach a coordinator that listens at `listening`.
+std::string advertised(const node_settings& s, const std::string& listening) {
+  if (!s.advertise.empty()) return s.advertise;
+  const auto colon = listening.rfind(':');
+  const auto host = listening.substr(0, colon);
+  const bool everywhere = host.empty() || host == "0.0.0.0" || host == "[::]";
+  return (everywhere ? host_name() : host) + listening.substr(colon);
+}
+
+http_gateway_options http_settings(const node_settings& s, const std::shared_ptr<metrics>& meters) {
+  http_gateway_options o;
+  const auto colon = s.http.rfind(':');
+  o.host = colon == 0 ? "0.0.0.0" : s.http.substr(0, colon);
+  o.port = static_cast<std::uint16_t>(std::stoi(s.http.substr(colon + 1)));
+  o.registry = meters->registry;
+  return o;
+}
+
+int refuse(const error& e) {
+  spdlog::error("cannot start: {}", e.message);
+  return 1;
+}
+
+std::unique_ptr<grpc_server> serve_grpc(const std::string& address, std::vector<std::unique_ptr<grpc::Service>> services, int& code) {
+  auto server = grpc_server::start(address, std::move(services));
+  if (server) return std::move(*server);
+  code = refuse(server.failure());
+  return nullptr;
+}
+
+void wait_for_stop() {
+  while (!stop_asked(std::chrono::seconds(3600))) {}
+  spdlog::info("stopping: no new work is taken; a second signal stops at once");
+}
+
+bool second_signal() { return stop_asked(std::chrono::milliseconds(0)); }
+
+int run_up(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
+  std::unique_ptr<private_postgres> postgres;
+  auto url = s.database; // not DATABASE_URL: `up` has a database of its own unless told otherwise
+  if (url.empty()) {
+    auto started = private_postgres::start(s.data.empty() ? default_data_folder() : std::filesystem::path(s.data));
+    if (!started) return refuse(started.failure());
+    postgres = std::move(*started);
+    for (const auto& note : postgres->notes()) spdlog::info("PostgreSQL: {}", note);
+    url = postgres->url();
+  }
+  if (!prepare_database(url)) return 1;
+
+  auto meters = std::make_shared<metrics>(std::make_shared<prometheus::Registry>());
+  node_system_config config;
+  caf::actor_system system(config);
+  const auto stores = postgres_stores(url, "up");
+  coordinator_node coordinator(system, stores, meters, coordinator_settings(s, advertised(s, s.grpc)));
+  scheduler_node scheduler(system, stores, meters, coordinator.actor());
+  worker_node worker(system, make_local_dialer(system, coordinator.actor(), coordinator.view(), coordinator.timing()),
+                     {worker_settings(s), std::move(guardian)});
+  http_gateway http(system, scheduler.actor(), http_settings(s, meters));
+  auto services = coordinator.services();
+  services.push_back(make_task_service(system, scheduler.actor()));
+  int code = 0;
+  auto grpc = serve_grpc(s.grpc, std::move(services), code);
+  if (grpc) {
+    if (const auto listening = http.start(); !listening) code = refuse(listening.failure());
+  }
+  if (code == 0) {
+    spdlog::info("HTTP on {}:{}, gRPC on {}", s.http.substr(0, s.http.rfind(':')), http.port(), grpc->address());
+    while (!stop_asked(std::chrono::seconds(1))) {
+      if (!postgres) continue;
+      if (const auto revived = postgres->revive(); !revived) spdlog::error("PostgreSQL: {}", revived.failure().message);
+      else if (*revived) spdlog::warn("PostgreSQL had ended and was started again");
+    }
+    spdlog::info("stopping: no new work is taken; a second signal stops at once");
+    http.stop();
+    worker.drain(second_signal);
+  }
+  // Doors first, keepers last.
+  http.stop();
+  worker.stop();
+  if (grpc) grpc->stop();
+  scheduler.stop();
+  coordinator.stop();
+  if (postgres) {
+    system.await_all_actors_done();
+    postgres->stop();
+  }
+  return code;
+}
+
+int run_scheduler(const node_settings& s) {
+  const auto url = database_of(s);
+  if (!prepare_database(url)) return 1;
+  auto meters = std::make_shared<metrics>(std::make_shared<prometheus::Registry>());
+  node_system_config config;
+  caf::actor_system system(config);
+  auto coordinator = system.spawn(coordinator_client, s.coordinators);
+  scheduler_node scheduler(system, postgres_stores(url, "scheduler"), meters, coordinator);
+  http_gateway http(system, scheduler.actor(), http_settings(s, meters));
+  std::vector<std::unique_ptr<grpc::Service>> services;
+  services.push_back(make_task_service(system, scheduler.actor()));
+  int code = 0;
+  auto grpc = serve_grpc(s.grpc, std::move(services), code);
+  if (grpc) {
+    if (const auto listening = http.start(); !listening) code = refuse(listening.failure());
+  }
+  if (code == 0) {
+    spdlog::info("HTTP on {}:{}, gRPC on {}", s.http.substr(0, s.http.rfind(':')), http.port(), grpc->address());
+    wait_for_stop();
+  }
+  http.stop();
+  if (grpc) grpc->stop();
+  scheduler.stop();
+  caf::anon_send(coordinator, stop_atom::value);
+  return code;
+}
+
+int run_coordinator(const node_settings& s) {
+  const auto url = database_of(s);
+  if (!prepare_database(url)) return 1;
+  auto meters = std::make_shared<metrics>(std::make_shared<prometheus::Registry>());
+  node_system_config config;
+  caf::actor_system system(config);
+  coordinator_node coordinator(system, postgres_stores(url, "coordinator"), meters, coordinator_settings(s, advertised(s, s.grpc)));
+  int code = 0;
+  auto grpc = serve_grpc(s.grpc, coordinator.services(), code);
+  if (code == 0) {
+    spdlog::info("gRPC on {}, reached at {}", grpc->address(), advertised(s, grpc->address()));
+    wait_for_stop();
+  }
+  coordinator.stop(); // sessions end with a word, before the server cuts them
+  if (grpc) grpc->stop();
+  return code;
+}
+
+int run_worker(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
+  node_system_config config;
+  caf::actor_system system(config);
+  const auto settings = worker_settings(s);
+  spdlog::info("worker '{}' with {} slots", settings.name, settings.hold.slots);
+  worker_node worker(system, make_session_dialer(), {settings, std::move(guardian)});
+  wait_for_stop();
+  worker.drain(second_signal);
+  worker.stop();
+  return 0;
+}
+
+} // namespace
+
+void block_stop_signals() {
+  const auto set = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+int run_node(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
+  using role = node_settings::role;
+  const bool needs_database = s.what == role::scheduler || s.what == role::coordinator || s.what == role::migrate;
+  if (needs_database && database_of(s).empty()) {
+    spdlog::error("no database: give --database or DATABASE_URL, for example postgresql://user:password@host/name");
+    return 2;
+  }
+  switch (s.what) {
+  case role::up: return run_up(s, std::move(guardian));
+  case role::scheduler: return run_scheduler(s);
+  case role::coordinator: return run_coordinator(s);
+  case role::worker: return run_worker(s, std::move(guardian));
+  case role::migrate: return prepare_database(database_of(s)) ? 0 : 1;
+  case role::none: break;
+  }
+  return 2;
+}
+
+} // namespace taskmaster

@@ -1,0 +1,190 @@
+#include "gateway/coordinator_client.hpp"
+
+#include "gateway/coordinator_service.hpp"
+#include "gateway/plan_proto.hpp"
+#include "gateway/grpc_status.hpp"
+#include "taskmaster/v1/coordinator.grpc.pb.h"
+
+#include <grpcpp/grpcpp.h>
+#include <map>
+
+namespace taskmaster {
+namespace {
+
+using self_ptr = coordinator_client_actor::stateful_pointer<coordinator_client_state>;
+using stub = v1::CoordinatorService::Stub;
+using async = stub::async_interface;
+template <class In, class Out>
+using method = void (async::*)(grpc::ClientContext*, const In*, Out*, std::function<void(grpc::Status)>);
+
+constexpr auto call_limit = std::chrono::milliseconds(5'000);
+constexpr int announces_most = 64;
+constexpr std::size_t announce_bytes = 2u << 20;
+
+} // namespace
+
+/// Only the actor's thread uses it.
+class coordinator_calls {
+public:
+  explicit coordinator_calls(std::vector<std::string> addresses) : addresses_(std::move(addresses)), current_(addresses_.front()) {}
+
+  async* to_current() {
+    auto& s = stubs_[current_];
+    if (!s) {
+      grpc::ChannelArguments args;
+      args.SetMaxReceiveMessageSize(64 << 20);
+      args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+      args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+      args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
+      s = v1::CoordinatorService::NewStub(grpc::CreateCustomChannel(current_, grpc::InsecureChannelCredentials(), args));
+    }
+    return static_cast<async*>(s->async());
+  }
+  /// Somebody else leads: the one that was named, else the next in the list.
+  void turn(const std::string& from, const std::string& hint) {
+    if (current_ != from) return; // another call has turned already
+    if (!hint.empty() && hint != from) {
+      current_ = hint;
+      return;
+    }
+    current_ = addresses_[++next_ % addresses_.size()];
+  }
+  const std::string& current() const { return current_; }
+  int tries() const { return static_cast<int>(addresses_.size()) + 1; }
+
+private:
+  std::vector<std::string> addresses_;
+  std::string current_;
+  std::size_t next_ = 0;
+  std::map<std::string, std::unique_ptr<stub>> stubs_;
+};
+
+namespace {
+
+/// Everything one call needs to stay alive until gRPC has answered.
+template <class In, class Out>
+struct call {
+  grpc::ClientContext context;
+  std::shared_ptr<const In> in;
+  Out out;
+};
+
+template <class In, class Out>
+void ask(self_ptr self, method<In, Out> m, std::shared_ptr<const In> in, std::chrono::milliseconds limit,
+         std::function<void(expected<Out>)> then, int tries) {
+  auto c = std::make_shared<call<In, Out>>();
+  c->in = std::move(in);
+  c->context.set_deadline(std::chrono::system_clock::now() + limit);
+  c->context.set_wait_for_ready(false);
+  auto& calls = self->state.calls;
+  const auto to = calls->current();
+  coordinator_client_actor me = self;
+  (calls->to_current()->*m)(&c->context, c->in.get(), &c->out, [self, me, m, c, limit, then, tries, to](const grpc::Status& status) {
+    caf::anon_send(me, call_done{[self, m, c, limit, then, tries, to, status] {
+      if (status.ok()) return then(expected<Out>(std::move(c->out)));
+      const auto failure = error_of(status);
+      if (failure.code == ec::not_leader || failure.code == ec::unavailable) {
+        std::string hint;
+        const auto& trailing = c->context.GetServerTrailingMetadata();
+        if (const auto it = trailing.find(leader_metadata); it != trailing.end()) hint.assign(it->second.data(), it->second.size());
+        self->state.calls->turn(to, hint);
+        if (tries > 1) return ask<In, Out>(self, m, c->in, limit, then, tries - 1);
+      }
+      then(expected<Out>(failure));
+    }});
+  });
+}
+
+template <class Answer, class In, class Out, class Convert>
+caf::result<Answer> answer(self_ptr self, method<In, Out> m, In in, std::chrono::milliseconds limit, Convert convert) {
+  auto promise = self->make_response_promise<Answer>();
+  ask<In, Out>(
+      self, m, std::make_shared<const In>(std::move(in)), limit,
+      [promise, convert](expected<Out> out) mutable {
+        if (out) promise.deliver(Answer(convert(*out)));
+        else promise.deliver(Answer(out.failure()));
+      },
+      self->state.calls->tries());
+  return promise;
+}
+
+void announce(self_ptr self, announcement& a) {
+  const auto send = [self](std::shared_ptr<const v1::AnnounceRequest> request) {
+    auto& s = self->state;
+    if (s.announcing >= announces_most) return; // the scan brings them within a second
+    ++s.announcing;
+    ask<v1::AnnounceRequest, v1::AnnounceResponse>(
+        self, &async::Announce, std::move(request), call_limit,
+        [self](const expected<v1::AnnounceResponse>&) { --self->state.announcing; }, self->state.calls->tries());
+  };
+  auto part = std::make_shared<v1::AnnounceRequest>();
+  std::size_t bytes = 0;
+  for (const auto& t : a.tasks) {
+    put_task(t, part->add_tasks());
+    bytes += 200 + (t.payload ? t.payload->size() : 0);
+    if (bytes < announce_bytes) continue;
+    send(std::exchange(part, std::make_shared<v1::AnnounceRequest>()));
+    bytes = 0;
+  }
+  if (part->tasks_size()) send(part);
+}
+
+} // namespace
+
+coordinator_client_actor::behavior_type coordinator_client(self_ptr self, std::vector<std::string> addresses) {
+  self->state.calls = std::make_shared<coordinator_calls>(std::move(addresses));
+  return {
+      [self](announce_atom, announcement& a) { announce(self, a); },
+      [self](live_atom, const live_request& request) {
+        v1::LiveRequest in;
+        for (const auto& id : request.ids) in.add_ids(bytes_of(id));
+        return answer<live_answer, v1::LiveRequest, v1::LiveResponse>(self, &async::Live, std::move(in), call_limit,
+                                                                      [](const v1::LiveResponse& out) {
+                                                                        std::vector<live_task> live;
+                                                                        for (const auto& t : out.tasks()) live.push_back(live_of(t));
+                                                                        return live;
+                                                                      });
+      },
+      [self](wait_atom, const uuid& id, caf::timespan timeout) {
+        v1::AwaitFinishRequest in;
+        in.set_id(bytes_of(id));
+        in.mutable_timeout()->set_seconds(timeout.count() / 1'000'000'000);
+        in.mutable_timeout()->set_nanos(static_cast<std::int32_t>(timeout.count() % 1'000'000'000));
+        const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(timeout) + std::chrono::milliseconds(500);
+        return answer<finish_answer, v1::AwaitFinishRequest, v1::AwaitFinishResponse>(
+            self, &async::AwaitFinish, std::move(in), limit, [](const v1::AwaitFinishResponse& out) { return out.finished(); });
+      },
+      [self](cancel_atom, const uuid& id) {
+        v1::CancelTaskRequest in;
+        in.set_id(bytes_of(id));
+        return answer<cancel_answer, v1::CancelTaskRequest, v1::CancelTaskResponse>(
+            self, &async::CancelTask, std::move(in), call_limit,
+            [](const v1::CancelTaskResponse& out) { return cancel_verdict{out.cancelled()}; });
+      },
+      [self](retry_atom, const uuid& id) {
+        v1::RetryTaskRequest in;
+        in.set_id(bytes_of(id));
+        return answer<reopen_answer, v1::RetryTaskRequest, v1::RetryTaskResponse>(
+            self, &async::RetryTask, std::move(in), call_limit, [](const v1::RetryTaskResponse& out) { return task_of(out.task()); });
+      },
+      [self](workers_atom) {
+        return answer<workers_answer, v1::WorkersRequest, v1::WorkersResponse>(self, &async::ListWorkers, {}, call_limit,
+                                                                               [](const v1::WorkersResponse& out) {
+                                                                                 std::vector<worker_info> all;
+                                                                                 for (const auto& w : out.workers())
+                                                                                   all.push_back(worker_info_of(w));
+                                                                                 return all;
+                                                                               });
+      },
+      [self](drain_atom, const std::string& id) {
+        v1::DrainWorkerRequest in;
+        in.set_id(id);
+        return answer<done_answer, v1::DrainWorkerRequest, v1::DrainWorkerResponse>(
+            self, &async::DrainWorker, std::move(in), call_limit, [](const v1::DrainWorkerResponse&) { return done{}; });
+      },
+      [](const call_done& c) { c.then(); },
+      [self](stop_atom) { self->quit(); },
+  };
+}
+
+} // namespace taskmaster

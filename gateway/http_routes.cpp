@@ -1,0 +1,69 @@
+// The table of routes. A new one goes here, and nowhere else: routing, 405 and /openapi.json follow.
+#include "gateway/http_call.hpp"
+#include "gateway/http_original.hpp"
+#include "gateway/http_service.hpp"
+#include "gateway/http_tasks.hpp"
+
+namespace taskmaster {
+namespace {
+
+constexpr char text[] = R"({"type": "string"})";
+constexpr char name_text[] = R"({"type": "string", "pattern": "^[a-z0-9_.-]{1,64}$"})";
+constexpr char state_text[] =
+    R"({"type": "string", "enum": ["scheduled", "ready", "running", "succeeded", "failed", "cancelled", "expired"]})";
+constexpr char labels_text[] = R"({"type": "array", "items": {"type": "string"}})";
+constexpr char limit_number[] = R"({"type": "integer", "minimum": 1, "maximum": 1000, "default": 100})";
+constexpr char uuid_text[] = R"({"type": "string", "format": "uuid"})";
+
+std::vector<http_route> make_routes() {
+  return {
+      {"POST", "/v1/tasks", http_submit, "submitTask", "Store one task; answered after commit",
+       {{"header", "Idempotency-Key", R"({"type": "string", "maxLength": 256})",
+         "The same key and body within 24 hours answer with the first task; another body is refused"}},
+       "TaskSpec",
+       {{201, "Task", "Stored; Location names it"}, {200, "Task", "The key was known: the first task"}}},
+      {"POST", "/v1/tasks/batch", http_submit_batch, "submitBatch", "Store up to 10,000 tasks, each on its own", {}, "Batch",
+       {{200, "BatchResults", "One result a row, in order"}}},
+      {"GET", "/v1/tasks", http_list_tasks, "listTasks", "Tasks, newest first, page by page",
+       {{"query", "queue", name_text, "Only of this queue"},
+        {"query", "kind", name_text, "Only of this kind"},
+        {"query", "state", state_text, "Only in this state"},
+        {"query", "label", labels_text, "key=value, repeatable; all have to match"},
+        {"query", "limit", limit_number, "Tasks a page"},
+        {"query", "cursor", text, "next_cursor of the page before"}},
+       nullptr,
+       {{200, "TaskList", "A page"}}},
+      {"GET", "/v1/tasks/{id}", http_get_task, "getTask", "One task", {}, nullptr, {{200, "Task", "The task"}}},
+      {"GET", "/v1/tasks/{id}/wait", http_wait, "waitForTask", "Answer when the task is finished",
+       {{"query", "timeout", R"({"type": "string", "default": "30s"})", "How long to wait, at most 10m"}}, nullptr,
+       {{200, "Task", "Finished"}, {202, "Task", "Not finished within the timeout: the task as it stands"}}},
+      {"GET", "/v1/tasks/{id}/attempts", http_attempts, "listAttempts", "Every attempt of a task, oldest first", {}, nullptr,
+       {{200, "AttemptList", "The attempts"}}},
+      {"POST", "/v1/tasks/{id}/cancel", http_cancel, "cancelTask", "Cancel a task", {}, nullptr,
+       {{200, "CancelledTask", "Cancelled: it will not run"}, {202, "CancelledTask", "It had been handed out: its worker is asked to stop, and the outcome tells"}}},
+      {"POST", "/v1/tasks/{id}/retry", http_retry, "retryTask", "Run a finished task again under the same id", {}, nullptr,
+       {{200, "Task", "Waiting again"}}},
+      {"GET", "/v1/queues", http_queues, "listQueues", "Queues with unfinished tasks, and how many", {}, nullptr, {{200, "QueueList", "The queues"}}},
+      {"GET", "/v1/workers", http_workers, "listWorkers", "Who is there, and what each holds", {}, nullptr, {{200, "WorkerList", "The workers"}}},
+      {"POST", "/v1/workers/{id}/drain", http_drain, "drainWorker", "Let a worker finish what it has and leave", {}, nullptr,
+       {{202, "Draining", "It has been told"}}},
+      {"POST", "/schedule", http_schedule, "schedule", "The original endpoint: run a shell command once, at a time", {}, "ScheduleRequest",
+       {{200, "ScheduleResponse", "Stored"}}},
+      {"GET", "/status", http_status, "status", "The original endpoint: the instants of a task",
+       {{"query", "task_id", uuid_text, "The id that /schedule gave", true}}, nullptr, {{200, "StatusResponse", "Those instants that are set"}}},
+      {"GET", "/healthz", http_healthz, "healthz", "The process answers", {}, nullptr, {{200, "Alive", "It does"}}},
+      {"GET", "/readyz", http_readyz, "readyz", "Whether tasks are accepted", {}, nullptr,
+       {{200, "Readiness", "They are"}, {503, "Readiness", "The database cannot be reached"}}},
+      {"GET", "/metrics", http_metrics_text, "metrics", "Metrics in Prometheus' text form", {}, nullptr, {{200, nullptr, "The metrics"}}},
+      {"GET", "/openapi.json", http_openapi, "openapi", "This description", {}, nullptr, {{200, "OpenApi", "OpenAPI 3.1"}}},
+  };
+}
+
+} // namespace
+
+const std::vector<http_route>& http_routes() {
+  static const auto routes = make_routes();
+  return routes;
+}
+
+} // namespace taskmaster

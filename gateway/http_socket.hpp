@@ -1,0 +1,76 @@
+// One client's connection: waits with poll, never longer than its limits, and wakes when the server leaves. Used by http_server, on
+// the connection's thread. Knows nothing of the HTTP library.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace taskmaster {
+
+/// Becomes readable for good when raised.
+class http_stop_signal {
+public:
+  http_stop_signal();
+  http_stop_signal(const http_stop_signal&) = delete;
+  http_stop_signal& operator=(const http_stop_signal&) = delete;
+  ~http_stop_signal();
+  void raise();
+  bool raised() const { return raised_; }
+  int descriptor() const { return descriptor_; }
+
+private:
+  int descriptor_ = -1;
+  std::atomic<bool> raised_{false};
+};
+
+class http_socket {
+public:
+  static constexpr std::size_t header_limit = 64 << 10;        // request line and headers
+  static constexpr std::chrono::seconds silence_limit{5};      // of a client in mid-request, or that takes no bytes
+  static constexpr std::chrono::seconds request_limit{60};     // to send a request, and again to take its answer
+
+  http_socket(int descriptor, const http_stop_signal& leaving);
+  http_socket(const http_socket&) = delete;
+  http_socket& operator=(const http_socket&) = delete;
+  ~http_socket();
+
+  /// Waits for the first byte of a request. False: closed, silent for `limit`, the server leaves, or `pressed` says that
+  /// others need the thread.
+  bool wait_for_request(std::chrono::milliseconds limit, const std::function<bool()>& pressed);
+  /// Begins the count of header_limit and request_limit.
+  void begin_request();
+  /// From here on bytes are the body's, which has a limit of its own.
+  void begin_body() { counting_header_ = false; }
+  bool header_too_long() const { return header_too_long_; }
+  bool wrote() const { return wrote_; }
+
+  ssize_t read(char* to, std::size_t size);
+  ssize_t write(const char* from, std::size_t size);
+  bool readable() const;
+
+  /// Says goodbye so that the client reads the answer although it was still sending: ends our side, then throws away what
+  /// comes for a second at most. Closing at once would reset the connection and take the answer with it.
+  void linger();
+
+  std::pair<std::string, int> peer() const;
+  std::pair<std::string, int> local() const;
+  int descriptor() const { return descriptor_; }
+
+private:
+  using clock = std::chrono::steady_clock;
+  bool wait(short events, std::chrono::milliseconds limit, bool stops_early) const;
+
+  const int descriptor_;
+  const http_stop_signal& leaving_;
+  std::vector<char> buffer_;
+  std::size_t at_ = 0, end_ = 0;
+  std::size_t header_bytes_ = 0;
+  bool counting_header_ = true, header_too_long_ = false, wrote_ = false;
+  clock::time_point read_by_, write_by_;
+};
+
+} // namespace taskmaster

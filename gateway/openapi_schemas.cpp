@@ -1,0 +1,202 @@
+// The shapes that go in and come out over HTTP, as JSON Schema. task_json.cpp writes and reads the same names; a test compares them.
+#include "gateway/openapi.hpp"
+
+namespace taskmaster {
+
+const char* const openapi_schemas = R"__json__({
+  "Duration": {"type": "string", "examples": ["250ms", "1.5s", "1h30m"]},
+  "Time": {"type": "string", "format": "date-time"},
+  "MaybeTime": {"type": ["string", "null"], "format": "date-time"},
+  "MaybeText": {"type": ["string", "null"]},
+  "Name": {"type": "string", "pattern": "^[a-z0-9_.-]{1,64}$"},
+  "State": {"type": "string", "enum": ["scheduled", "ready", "running", "succeeded", "failed", "cancelled", "expired"]},
+  "Labels": {"type": "object", "additionalProperties": {"type": "string", "maxLength": 256}, "maxProperties": 32},
+  "Retry": {
+    "type": "object", "additionalProperties": false,
+    "description": "The wait before attempt n+1 is initial * factor^(failures-1), at most max, plus up to jitter of itself",
+    "properties": {
+      "initial": {"$ref": "#/components/schemas/Duration", "default": "1s"},
+      "factor": {"type": "number", "minimum": 1, "default": 2},
+      "max": {"$ref": "#/components/schemas/Duration", "default": "10m"},
+      "jitter": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.1}
+    }
+  },
+  "TaskSpec": {
+    "type": "object", "required": ["kind"], "additionalProperties": false,
+    "properties": {
+      "kind": {"$ref": "#/components/schemas/Name", "description": "shell, http, or any name that a worker serves"},
+      "payload": {"description": "Any JSON, at most 1 MiB", "default": null},
+      "queue": {"$ref": "#/components/schemas/Name", "default": "default"},
+      "run_at": {"$ref": "#/components/schemas/MaybeTime", "description": "Not before; within 10 years"},
+      "delay": {"$ref": "#/components/schemas/MaybeText", "description": "A duration from now, instead of run_at"},
+      "priority": {"type": ["integer", "null"], "minimum": 0, "maximum": 9, "default": 0, "description": "9 first"},
+      "timeout": {"$ref": "#/components/schemas/MaybeText", "description": "A duration; none: as long as it takes"},
+      "expires_at": {"$ref": "#/components/schemas/MaybeTime", "description": "Not started by then: expired"},
+      "max_attempts": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000, "default": 5},
+      "retry": {"$ref": "#/components/schemas/Retry"},
+      "delivery": {"type": ["string", "null"], "enum": ["at_least_once", "at_most_once", null], "default": "at_least_once"},
+      "unique_key": {"type": ["string", "null"], "maxLength": 256, "description": "Holds until the task is finished"},
+      "idempotency_key": {"type": ["string", "null"], "maxLength": 256, "description": "As the header Idempotency-Key; for rows of a batch"},
+      "concurrency_key": {"type": ["string", "null"], "maxLength": 256},
+      "labels": {"$ref": "#/components/schemas/Labels"}
+    }
+  },
+  "TaskError": {
+    "type": "object", "required": ["code", "message"],
+    "properties": {"code": {"type": "string", "description": "exit, signal, timeout, http_status, connect, lost, ..."}, "message": {"type": "string"}}
+  },
+  "Task": {
+    "type": "object",
+    "required": ["id", "kind", "queue", "state", "payload", "run_at", "created_at", "attempt"],
+    "properties": {
+      "id": {"type": "string", "format": "uuid"},
+      "kind": {"$ref": "#/components/schemas/Name"},
+      "queue": {"$ref": "#/components/schemas/Name"},
+      "state": {"$ref": "#/components/schemas/State"},
+      "reason": {"$ref": "#/components/schemas/MaybeText"},
+      "payload": {},
+      "priority": {"type": "integer"},
+      "run_at": {"$ref": "#/components/schemas/Time"},
+      "created_at": {"$ref": "#/components/schemas/Time"},
+      "next_attempt_at": {"$ref": "#/components/schemas/MaybeTime"},
+      "picked_at": {"$ref": "#/components/schemas/MaybeTime"},
+      "started_at": {"$ref": "#/components/schemas/MaybeTime"},
+      "finished_at": {"$ref": "#/components/schemas/MaybeTime"},
+      "expires_at": {"$ref": "#/components/schemas/MaybeTime"},
+      "timeout": {"$ref": "#/components/schemas/MaybeText"},
+      "attempt": {"type": "integer"},
+      "max_attempts": {"type": "integer"},
+      "retry": {"$ref": "#/components/schemas/Retry"},
+      "delivery": {"type": "string", "enum": ["at_least_once", "at_most_once"]},
+      "unique_key": {"$ref": "#/components/schemas/MaybeText"},
+      "concurrency_key": {"$ref": "#/components/schemas/MaybeText"},
+      "labels": {"$ref": "#/components/schemas/Labels"},
+      "worker": {"$ref": "#/components/schemas/MaybeText"},
+      "fence": {"$ref": "#/components/schemas/MaybeText", "description": "Grows for ever; let what a task writes to refuse a smaller one"},
+      "progress": {},
+      "result": {},
+      "error": {"oneOf": [{"$ref": "#/components/schemas/TaskError"}, {"type": "null"}]}
+    }
+  },
+  "CancelledTask": {
+    "allOf": [
+      {"$ref": "#/components/schemas/Task"},
+      {"type": "object", "required": ["cancel"], "properties": {"cancel": {"type": "string", "enum": ["cancelled", "cancel_requested"]}}}
+    ]
+  },
+  "TaskList": {
+    "type": "object", "required": ["tasks", "next_cursor"],
+    "properties": {"tasks": {"type": "array", "items": {"$ref": "#/components/schemas/Task"}}, "next_cursor": {"$ref": "#/components/schemas/MaybeText"}}
+  },
+  "Batch": {
+    "type": "object", "required": ["tasks"], "additionalProperties": false,
+    "properties": {"tasks": {"type": "array", "maxItems": 10000, "items": {"$ref": "#/components/schemas/TaskSpec"}}}
+  },
+  "BatchResults": {
+    "type": "object", "required": ["results"],
+    "properties": {
+      "results": {
+        "type": "array",
+        "items": {
+          "oneOf": [
+            {"type": "object", "required": ["id"], "properties": {"id": {"type": "string", "format": "uuid"}}},
+            {"type": "object", "required": ["error"], "properties": {"error": {"$ref": "#/components/schemas/Problem"}}}
+          ]
+        }
+      }
+    }
+  },
+  "Attempt": {
+    "type": "object", "required": ["attempt", "outcome"],
+    "properties": {
+      "attempt": {"type": "integer"},
+      "losses": {"type": "integer", "description": "Workers lost with this task before this run"},
+      "outcome": {"type": "string", "description": "succeeded, failed, lost, deferred, cancelled"},
+      "reason": {"$ref": "#/components/schemas/MaybeText"},
+      "worker": {"$ref": "#/components/schemas/MaybeText"},
+      "fence": {"$ref": "#/components/schemas/MaybeText"},
+      "picked_at": {"$ref": "#/components/schemas/MaybeTime"},
+      "started_at": {"$ref": "#/components/schemas/MaybeTime"},
+      "finished_at": {"$ref": "#/components/schemas/MaybeTime"},
+      "error": {"oneOf": [{"$ref": "#/components/schemas/TaskError"}, {"type": "null"}]}
+    }
+  },
+  "AttemptList": {
+    "type": "object", "required": ["attempts", "next_cursor"],
+    "properties": {"attempts": {"type": "array", "items": {"$ref": "#/components/schemas/Attempt"}}, "next_cursor": {"type": "null"}}
+  },
+  "Queue": {
+    "type": "object", "required": ["name", "scheduled", "ready", "running", "capped"],
+    "properties": {
+      "name": {"$ref": "#/components/schemas/Name"},
+      "scheduled": {"type": "integer"}, "ready": {"type": "integer"}, "running": {"type": "integer"},
+      "capped": {"type": "boolean", "description": "scheduled and ready are counted up to 10,000"}
+    }
+  },
+  "QueueList": {
+    "type": "object", "required": ["queues", "next_cursor"],
+    "properties": {"queues": {"type": "array", "items": {"$ref": "#/components/schemas/Queue"}}, "next_cursor": {"type": "null"}}
+  },
+  "Worker": {
+    "type": "object", "required": ["id", "name", "state", "slots", "tasks"],
+    "properties": {
+      "id": {"type": "string"}, "name": {"type": "string"}, "incarnation": {"type": "string"}, "peer": {"type": "string"},
+      "state": {"type": "string", "enum": ["connected", "draining", "lost"]},
+      "queues": {"type": "array", "items": {"type": "string"}, "description": "Empty: all"},
+      "kinds": {"type": "array", "items": {"type": "string"}},
+      "slots": {"type": "integer"}, "credit": {"type": "integer"},
+      "tasks": {"type": "array", "items": {"type": "string", "format": "uuid"}},
+      "connected_at": {"$ref": "#/components/schemas/Time"}
+    }
+  },
+  "WorkerList": {
+    "type": "object", "required": ["workers", "next_cursor"],
+    "properties": {"workers": {"type": "array", "items": {"$ref": "#/components/schemas/Worker"}}, "next_cursor": {"type": "null"}}
+  },
+  "Draining": {"type": "object", "required": ["id", "state"], "properties": {"id": {"type": "string"}, "state": {"const": "draining"}}},
+  "ScheduleRequest": {
+    "type": "object", "required": ["command", "scheduled_at"], "additionalProperties": false,
+    "properties": {"command": {"type": "string", "minLength": 1}, "scheduled_at": {"$ref": "#/components/schemas/Time"}}
+  },
+  "ScheduleResponse": {
+    "type": "object", "required": ["command", "scheduled_at", "task_id"],
+    "properties": {
+      "command": {"type": "string"}, "scheduled_at": {"type": "integer", "description": "Seconds since 1970"},
+      "task_id": {"type": "string", "format": "uuid"}
+    }
+  },
+  "StatusResponse": {
+    "type": "object", "required": ["task_id", "command"],
+    "properties": {
+      "task_id": {"type": "string", "format": "uuid"}, "command": {"type": "string"},
+      "scheduled_at": {"$ref": "#/components/schemas/Time"}, "picked_at": {"$ref": "#/components/schemas/Time"},
+      "started_at": {"$ref": "#/components/schemas/Time"}, "completed_at": {"$ref": "#/components/schemas/Time"},
+      "failed_at": {"$ref": "#/components/schemas/Time", "description": "Of every end but success"}
+    }
+  },
+  "Alive": {"type": "object", "required": ["status"], "properties": {"status": {"const": "ok"}}},
+  "Readiness": {
+    "type": "object", "required": ["status", "database", "coordinator"],
+    "properties": {
+      "status": {"type": "string", "enum": ["ready", "unavailable"]},
+      "database": {"type": "boolean"}, "coordinator": {"type": "boolean"}, "detail": {"type": "string"}
+    }
+  },
+  "OpenApi": {"type": "object"},
+  "Problem": {
+    "type": "object", "required": ["type", "title", "status", "detail", "errors"],
+    "properties": {
+      "type": {"type": "string", "format": "uri-reference"}, "title": {"type": "string"}, "status": {"type": "integer"},
+      "detail": {"type": "string"},
+      "errors": {
+        "type": "array",
+        "items": {
+          "type": "object", "required": ["field", "detail"],
+          "properties": {"field": {"type": "string", "format": "json-pointer"}, "detail": {"type": "string"}}
+        }
+      }
+    }
+  }
+})__json__";
+
+} // namespace taskmaster

@@ -1,0 +1,295 @@
+#include "gateway/task_service.hpp"
+
+#include "gateway/grpc_status.hpp"
+#include "gateway/scheduler_client.hpp"
+#include "gateway/task_json.hpp"
+#include "gateway/task_proto.hpp"
+
+#include "taskmaster/v1/task.grpc.pb.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <mutex>
+
+namespace taskmaster {
+namespace {
+
+using context = grpc::CallbackServerContext;
+using reactor = grpc::ServerUnaryReactor;
+
+/// One call: shared by its reactor and by the callback that answers it, which may outlive the reactor. Whoever comes first ends it.
+class call {
+public:
+  call(context* ctx, reactor* rx) : deadline_(ctx->deadline()), context_(ctx), reactor_(rx) {}
+
+  /// When the client stops waiting; far away when it did not say. Kept, since the context goes with the call.
+  std::chrono::system_clock::time_point deadline() const { return deadline_; }
+
+  /// `fill` writes the response; request and response are gone once the call has ended, so it runs only if it has not.
+  template <class Fill>
+  void succeed(Fill fill) {
+    std::lock_guard lock(mutex_);
+    if (!reactor_) return;
+    fill();
+    std::exchange(reactor_, nullptr)->Finish(grpc::Status::OK);
+  }
+
+  void fail(const error& e) {
+    std::lock_guard lock(mutex_);
+    if (!reactor_) return;
+    for (const auto& [name, value] : grpc_trailers(e)) context_->AddTrailingMetadata(name, value);
+    if (e.code == ec::internal) {
+      spdlog::error("grpc: {}", e.message); // the client is told only that it was us
+      std::exchange(reactor_, nullptr)->Finish(grpc_status(error(ec::internal, "Something went wrong inside the service; its log says what.")));
+    } else {
+      std::exchange(reactor_, nullptr)->Finish(grpc_status(e));
+    }
+  }
+
+  /// The client has given up, or the server shuts down.
+  void abandon() {
+    std::lock_guard lock(mutex_);
+    if (reactor_) std::exchange(reactor_, nullptr)->Finish(grpc::Status::CANCELLED);
+  }
+
+private:
+  const std::chrono::system_clock::time_point deadline_;
+  std::mutex mutex_;
+  context* const context_;
+  reactor* reactor_; // null: ended
+};
+using call_ptr = std::shared_ptr<call>;
+
+/// gRPC's side of a call.
+class call_reactor final : public reactor {
+public:
+  explicit call_reactor(context* ctx) : call_(std::make_shared<call>(ctx, this)) {}
+  const call_ptr& shared() const { return call_; }
+
+private:
+  void OnCancel() override { call_->abandon(); }
+  void OnDone() override { delete this; }
+  call_ptr call_;
+};
+
+/// A task just submitted, or the one its key named first.
+void write_new(v1::SubmitResponse& out, const task_record& record, bool repeated) {
+  write_task(*out.mutable_task(), record);
+  out.set_repeated_key(repeated);
+}
+
+expected<uuid> read_id(const std::string& text) {
+  if (const auto id = uuid::parse(text)) return *id;
+  return error(ec::invalid_argument, "The id is none; ids look like 01914c3e-9d1b-7c5f-8a44-0c8fd5b2a7e1.", {{"/id", "has to be a UUID of 36 characters"}});
+}
+
+/// What a call may take: what its client gives it, within our own limits.
+duration time_left(const call& c, const task_service_options& options) {
+  const auto left = c.deadline() - std::chrono::system_clock::now();
+  if (left > std::chrono::hours(24 * 365)) return options.deadline;
+  return std::clamp(std::chrono::duration_cast<duration>(left), duration{0}, options.longest);
+}
+
+/// The generated service. Each call hands the scheduler_client a callback that fills the response and ends the call.
+class rpc final : public v1::TaskService::CallbackService {
+public:
+  rpc(caf::actor_system& system, scheduler_actor scheduler, task_service_options o)
+      : options(std::move(o)), client(std::make_shared<scheduler_client>(system, std::move(scheduler))) {
+    if (!options.now) options.now = [] { return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()); };
+  }
+
+  ~rpc() override { client->stop(); }
+
+  task_service_options options;
+  std::shared_ptr<scheduler_client> client; // shared with callbacks that ask again, which may outlive this service
+
+  reactor* Submit(context* ctx, const v1::SubmitRequest* request, v1::SubmitResponse* response) override {
+    return guarded(ctx, [&](const call_ptr& c) {
+      if (!request->has_task()) return c->fail(error(ec::invalid_argument, "The request has no task.", {{"/task", "is missing"}}));
+      auto spec = read_task(request->task(), options.now());
+      if (!spec) return c->fail(spec.failure());
+      const auto labels = spec->labels;
+      client->submit(submit_request{{std::move(*spec)}}, time_left(*c), [client = client, options = options, c, response, labels](submit_answer answer) {
+        if (!answer) return c->fail(answer.failure());
+        if (answer->size() != 1) return c->fail(error(ec::internal, "the scheduler answered one task with another number of rows"));
+        auto& row = answer->front();
+        if (row.refused) return c->fail(*row.refused);
+        if (!row.repeated) return c->succeed([&] { write_new(*response, record_of(row.task, labels), false); });
+        // Of a known key only the first task's id is certain: ask what became of it.
+        client->find(row.task.id, taskmaster::time_left(*c, options), [c, response](find_answer first) {
+          if (!first) return c->fail(first.failure());
+          c->succeed([&] { write_new(*response, *first, true); });
+        });
+      });
+    });
+  }
+
+  reactor* SubmitBatch(context* ctx, const v1::SubmitBatchRequest* request, v1::SubmitBatchResponse* response) override {
+    return guarded(ctx, [&](const call_ptr& c) {
+      const auto rows = static_cast<std::size_t>(request->tasks_size());
+      if (rows > limits::batch)
+        return c->fail(error(ec::too_large, "The batch has " + std::to_string(rows) + " tasks; the limit is " + std::to_string(limits::batch) + "."));
+      // Rows are independent: the good ones go on, each bad one gets its own error.
+      const auto now = options.now();
+      std::vector<task_spec> specs;
+      std::vector<int> places;
+      for (int i = 0; i < request->tasks_size(); ++i) {
+        auto& result = *response->add_results();
+        if (auto spec = read_task(request->tasks(i), now)) {
+          specs.push_back(std::move(*spec));
+          places.push_back(i);
+        } else {
+          write_error(*result.mutable_error(), spec.failure());
+        }
+      }
+      if (specs.empty()) return c->succeed([] {});
+      client->submit(submit_request{std::move(specs)}, time_left(*c), [c, response, places](submit_answer answer) {
+        if (!answer) return c->fail(answer.failure());
+        if (answer->size() != places.size())
+          return c->fail(error(ec::internal, "the scheduler answered a batch with another number of rows"));
+        c->succeed([&] {
+          for (std::size_t i = 0; i < places.size(); ++i) {
+            auto& result = *response->mutable_results(places[i]);
+            const auto& row = (*answer)[i];
+            if (row.refused) {
+              write_error(*result.mutable_error(), *row.refused);
+            } else {
+              result.set_id(row.task.id.str());
+              result.set_repeated_key(row.repeated);
+            }
+          }
+        });
+      });
+    });
+  }
+
+  reactor* Get(context* ctx, const v1::GetRequest* request, v1::Task* response) override {
+    return guarded(ctx, [&](const call_ptr& c) {
+      const auto id = read_id(request->id());
+      if (!id) return c->fail(id.failure());
+      client->find(*id, time_left(*c), [c, response](find_answer found) {
+        if (!found) return c->fail(found.failure());
+        c->succeed([&] { write_task(*response, *found); });
+      });
+    });
+  }
+
+  reactor* List(context* ctx, const v1::ListRequest* request, v1::ListResponse* response) override {
+    return guarded(ctx, [&](const call_ptr& c) {
+      auto filter = read_filter(*request);
+      if (!filter) return c->fail(filter.failure());
+      client->list(std::move(*filter), time_left(*c), [c, response](list_answer page) {
+        if (!page) return c->fail(page.failure());
+        c->succeed([&] {
+          for (const auto& r : page->tasks) write_task(*response->add_tasks(), r);
+          response->set_next_cursor(page->next_cursor);
+        });
+      });
+    });
+  }
+
+  reactor* Wait(context* ctx, const v1::WaitRequest* request, v1::WaitResponse* response) override {
+    return guarded(ctx, [&](const call_ptr& c) {
+      const auto id = read_id(request->id());
+      if (!id) return c->fail(id.failure());
+      const auto time = request->has_timeout() ? read_duration(request->timeout()) : options.wait;
+      if (!time) return c->fail(error(ec::invalid_argument, "The timeout is no length of time.", {{"/timeout", "has to be 0 or more"}}));
+      if (*time > options.longest_wait) {
+        const auto why = "is over the limit of " + format_duration(options.longest_wait) + "; ask again after it";
+        return c->fail(error(ec::unprocessable, "The timeout " + why + ".", {{"/timeout", why}}));
+      }
+      client->wait(*id, *time, [c, response](wait_answer end) {
+        if (!end) return c->fail(end.failure());
+        c->succeed([&] {
+          write_task(*response->mutable_task(), end->record);
+          response->set_finished(end->finished);
+        });
+      });
+    });
+  }
+
+  reactor* Attempts(context* ctx, const v1::AttemptsRequest* request, v1::AttemptsResponse* response) override {
+    return guarded(ctx, [&](const call_ptr& c) {
+      const auto id = read_id(request->id());
+      if (!id) return c->fail(id.failure());
+      client->attempts(*id, time_left(*c), [c, response](attempts_answer list) {
+        if (!list) return c->fail(list.failure());
+        c->succeed([&] {
+          for (const auto& a : *list) write_attempt(*response->add_attempts(), a);
+        });
+      });
+    });
+  }
+
+  reactor* Cancel(context* ctx, const v1::CancelRequest* request, v1::CancelResponse* response) override {
+    return guarded(ctx, [&](const call_ptr& c) {
+      const auto id = read_id(request->id());
+      if (!id) return c->fail(id.failure());
+      client->cancel(*id, time_left(*c), [c, response](cancelled_answer done) {
+        if (!done) return c->fail(done.failure());
+        c->succeed([&] {
+          response->set_cancelled(done->cancelled);
+          write_task(*response->mutable_task(), done->record);
+        });
+      });
+    });
+  }
+
+  reactor* Retry(context* ctx, const v1::RetryRequest* request, v1::Task* response) override {
+    return guarded(ctx, [&](const call_ptr& c) {
+      const auto id = read_id(request->id());
+      if (!id) return c->fail(id.failure());
+      client->retry(*id, time_left(*c), [c, response](find_answer again) {
+        if (!again) return c->fail(again.failure());
+        c->succeed([&] { write_task(*response, *again); });
+      });
+    });
+  }
+
+  reactor* Queues(context* ctx, const v1::QueuesRequest*, v1::QueuesResponse* response) override {
+    return guarded(ctx, [&](const call_ptr& c) {
+      client->queues(time_left(*c), [c, response](queues_answer list) {
+        if (!list) return c->fail(list.failure());
+        c->succeed([&] {
+          for (const auto& q : *list) write_queue(*response->add_queues(), q);
+        });
+      });
+    });
+  }
+
+  reactor* Workers(context* ctx, const v1::WorkersRequest*, v1::WorkersResponse* response) override {
+    return guarded(ctx, [&](const call_ptr& c) {
+      client->workers(time_left(*c), [c, response](workers_answer list) {
+        if (!list) return c->fail(list.failure());
+        c->succeed([&] {
+          for (const auto& w : *list) write_worker(*response->add_workers(), w);
+        });
+      });
+    });
+  }
+
+private:
+  /// Makes the call and runs it; what a library throws becomes its answer.
+  template <class Body>
+  reactor* guarded(context* ctx, Body body) {
+    auto* rx = new call_reactor(ctx);
+    const call_ptr c = rx->shared(); // the reactor may be gone when `body` returns
+    try {
+      body(c);
+    } catch (const std::exception& e) {
+      c->fail(error(ec::internal, e.what()));
+    }
+    return rx;
+  }
+
+  duration time_left(const call& c) const { return ::taskmaster::time_left(c, options); }
+};
+
+} // namespace
+
+std::unique_ptr<grpc::Service> make_task_service(caf::actor_system& system, scheduler_actor scheduler, task_service_options options) {
+  return std::make_unique<rpc>(system, std::move(scheduler), std::move(options));
+}
+
+} // namespace taskmaster

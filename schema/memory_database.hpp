@@ -1,0 +1,71 @@
+// What memory stores of one cluster share: the tables of schema/migrations as maps, and the rules of its functions as members.
+// Used by memory_store alone, which holds the mutex around each call.
+#pragma once
+#include "schema/store.hpp"
+
+#include <functional>
+#include <mutex>
+#include <set>
+
+namespace taskmaster {
+
+class memory_database {
+public:
+  struct row {
+    taskmaster::task task;
+    std::map<std::string, std::string> labels;
+    std::uint64_t xid = 0; // of its last change, as tasks.xid
+  };
+  struct idempotency_entry {
+    uuid task;
+    std::string fingerprint;
+    timestamp expires_at;
+  };
+  struct lease_row {
+    std::uint64_t term = 0, previous_term = 0;
+    std::string holder, address;
+    timestamp expires_at;
+  };
+  using place = std::pair<timestamp, uuid>;
+
+  explicit memory_database(std::function<timestamp()> clock) : clock_(std::move(clock)) {}
+
+  timestamp now() const { return clock_(); }
+
+  inserted insert(const new_task& wanted);
+  change_answer change(const task_change& what);
+  expected<task> reopen(const uuid& id);
+  /// Deletes what is finished longer than `retention`, and expired keys (the answer counts those).
+  std::int64_t forget(duration retention);
+
+  /// Nothing when `term` leads.
+  std::optional<error> deposed(std::uint64_t term) const;
+  std::optional<task_record> find(const uuid& id) const;
+  task_record show(const row& r) const;
+
+  std::mutex mutex;
+  std::map<uuid, row> tasks;
+  std::map<uuid, task_record> history;
+  std::map<uuid, std::vector<attempt_record>> attempts;
+  std::map<bucket_key, std::set<place>> windows;
+  std::set<std::pair<std::uint64_t, uuid>> by_xid;
+  std::set<std::string> queues;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> sessions; // (worker, incarnation) -> term
+  std::optional<lease_row> leader;
+  std::uint64_t next_xid = 1000;
+
+private:
+  void put(row r);
+  row take(std::map<uuid, row>::iterator at);
+  change_answer finish(row r, const task_change& what);
+  void note_run(const task& t, const task_change& what, std::string outcome);
+
+  std::function<timestamp()> clock_;
+  std::map<std::string, uuid> unique_keys_;
+  std::map<std::string, idempotency_entry> idempotency_keys_;
+};
+
+/// The last run of a finished task, if it had one.
+std::optional<attempt_record> last_run(const task_record& r);
+
+} // namespace taskmaster

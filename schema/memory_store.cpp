@@ -1,0 +1,286 @@
+#include "schema/memory_store.hpp"
+
+#include "schema/memory_database.hpp"
+
+#include <algorithm>
+
+namespace taskmaster {
+
+namespace {
+
+constexpr std::int64_t count_cap = 10'000;
+constexpr std::string_view cluster_secret = "the secret of a cluster in memory";
+
+bool carries(const std::map<std::string, std::string>& labels, const std::map<std::string, std::string>& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& label) {
+    auto at = labels.find(label.first);
+    return at != labels.end() && at->second == label.second;
+  });
+}
+
+bool passes(const task_record& r, const task_filter& f) {
+  if ((!f.queue.empty() && r.task.queue != f.queue) || (!f.kind.empty() && r.task.kind != f.kind) || !carries(r.labels, f.labels))
+    return false;
+  if (!f.ids.empty() && std::find(f.ids.begin(), f.ids.end(), r.task.id) == f.ids.end())
+    return false;
+  if (!f.state)
+    return true;
+  if (*f.state == task_state::running)
+    return !f.ids.empty() && !finished(r.state);
+  return r.state == *f.state;
+}
+
+class memory_store final : public task_store {
+public:
+  explicit memory_store(std::shared_ptr<memory_database> database) : db_(std::move(database)) {}
+
+  expected<std::vector<inserted>> insert(const std::vector<new_task>& wanted, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    std::vector<inserted> answers;
+    answers.reserve(wanted.size());
+    for (const auto& w : wanted)
+      answers.push_back(db_->insert(w));
+    return answers;
+  }
+
+  expected<std::optional<task_record>> find(const uuid& id, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    return db_->find(id);
+  }
+
+  expected<task_page> list(const task_filter& filter, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    auto before = window_mark::end().id;
+    if (!filter.cursor.empty()) {
+      auto parsed = uuid::parse(filter.cursor);
+      if (!parsed)
+        return error{ec::invalid_argument, "the cursor is not one of a page before", {{"/cursor", "take next_cursor of the page before"}}};
+      before = *parsed;
+    }
+    // Two maps in id order, walked from their ends as the query merges two indexes.
+    auto live = db_->tasks.lower_bound(before);
+    auto old = db_->history.lower_bound(before);
+    auto limit = std::clamp<std::size_t>(filter.limit, 1, limits::page);
+    task_page page;
+    while (live != db_->tasks.begin() || old != db_->history.begin()) {
+      bool take_live = old == db_->history.begin() || (live != db_->tasks.begin() && std::prev(live)->first > std::prev(old)->first);
+      auto shown = take_live ? db_->show((--live)->second) : (--old)->second;
+      if (!passes(shown, filter))
+        continue;
+      if (page.tasks.size() == limit) {
+        page.next_cursor = page.tasks.back().task.id.str();
+        break;
+      }
+      page.tasks.push_back(std::move(shown));
+    }
+    return page;
+  }
+
+  expected<std::vector<attempt_record>> attempts(const uuid& id, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    std::vector<attempt_record> runs;
+    if (auto at = db_->attempts.find(id); at != db_->attempts.end())
+      runs = at->second;
+    if (auto at = db_->history.find(id); at != db_->history.end() && at->second.state == task_state::succeeded)
+      if (auto run = last_run(at->second))
+        runs.push_back(*run);
+    return runs;
+  }
+
+  expected<std::vector<queue_summary>> queues(timeout) override {
+    std::lock_guard guard{db_->mutex};
+    std::map<std::string, queue_summary> found;
+    for (const auto& name : db_->queues)
+      found[name].name = name;
+    auto now = db_->now();
+    for (const auto& [bucket, window] : db_->windows)
+      for (const auto& [run_at, id] : window) {
+        auto& q = found[bucket.queue];
+        auto& count = run_at <= now ? q.ready : q.scheduled;
+        if (count == count_cap)
+          q.capped = true;
+        else
+          ++count;
+      }
+    std::vector<queue_summary> answer;
+    for (auto& [name, summary] : found)
+      answer.push_back(std::move(summary));
+    return answer;
+  }
+
+  expected<leader_info> leader(timeout) override {
+    std::lock_guard guard{db_->mutex};
+    if (!db_->leader)
+      return error{ec::not_found, "no coordinator has led yet; start one"};
+    const auto& l = *db_->leader;
+    return leader_info{l.term, l.holder, l.address, l.expires_at, db_->now()};
+  }
+
+  expected<timestamp> clock(timeout) override {
+    std::lock_guard guard{db_->mutex};
+    return db_->now();
+  }
+
+  expected<std::optional<leader_lease>> acquire(const std::string& holder, const std::string& address, duration ttl, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    auto now = db_->now();
+    if (db_->leader && db_->leader->expires_at >= now)
+      return std::optional<leader_lease>{};
+    auto last = db_->leader ? db_->leader->term : 0;
+    auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+    auto term = std::max(last + 1, static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 0)));
+    db_->leader = memory_database::lease_row{term, last, holder, address, now + ttl};
+    return std::optional{leader_lease{term, last, now, std::string(cluster_secret)}};
+  }
+
+  expected<std::optional<timestamp>> renew(std::uint64_t term, duration ttl, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    if (db_->deposed(term) || db_->leader->expires_at == timestamp::min())
+      return std::optional<timestamp>{};
+    auto now = db_->now();
+    db_->leader->expires_at = now + ttl;
+    return std::optional{now};
+  }
+
+  expected<done> resign(std::uint64_t term, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    if (!db_->deposed(term))
+      db_->leader->expires_at = timestamp::min(); // a renewal that arrives later does not bring it back
+    return done{};
+  }
+
+  expected<done> enlist(std::uint64_t term, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    return under(term);
+  }
+
+  expected<std::vector<bucket_key>> buckets(timeout) override {
+    std::lock_guard guard{db_->mutex};
+    std::vector<bucket_key> found;
+    for (const auto& [bucket, window] : db_->windows)
+      found.push_back(bucket);
+    return found;
+  }
+
+  expected<window_page> load_window(const bucket_key& bucket, const window_mark& after, std::size_t rows, std::size_t bytes, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    window_page page;
+    auto window = db_->windows.find(bucket);
+    if (window == db_->windows.end())
+      return page;
+    std::size_t sum = 0;
+    for (auto at = window->second.upper_bound({after.run_at, after.id}); at != window->second.end(); ++at) {
+      if (page.tasks.size() >= rows || (sum >= bytes && !page.tasks.empty())) {
+        page.more = true;
+        break;
+      }
+      const auto& t = db_->tasks.at(at->second).task;
+      sum += t.payload->size();
+      page.tasks.push_back(t);
+    }
+    return page;
+  }
+
+  expected<scan_cursor> scan_start(timeout) override {
+    std::lock_guard guard{db_->mutex};
+    return scan_cursor{db_->next_xid, 0, {}, 0};
+  }
+
+  expected<scan_page> scan(const scan_cursor& from, std::size_t rows, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    scan_page page;
+    page.next = from;
+    if (from.next_since == 0)
+      page.next.next_since = db_->next_xid; // nothing is open here, so the next change is the oldest unseen one
+    auto at = from.after_xid == 0 ? db_->by_xid.lower_bound({from.since, uuid{}}) : db_->by_xid.upper_bound({from.after_xid, from.after_id});
+    for (; at != db_->by_xid.end() && page.tasks.size() < rows; ++at) {
+      page.tasks.push_back(db_->tasks.at(at->second).task);
+      page.next.after_xid = at->first;
+      page.next.after_id = at->second;
+    }
+    page.more = page.tasks.size() == rows;
+    if (!page.more)
+      page.next = scan_cursor{page.next.next_since, 0, {}, 0};
+    return page;
+  }
+
+  expected<std::vector<task>> load(const std::vector<uuid>& ids, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    std::vector<task> found;
+    for (const auto& id : ids)
+      if (auto at = db_->tasks.find(id); at != db_->tasks.end())
+        found.push_back(at->second.task);
+    return found;
+  }
+
+  expected<std::vector<session_row>> sessions(timeout) override {
+    std::lock_guard guard{db_->mutex};
+    std::vector<session_row> rows;
+    for (const auto& [key, term] : db_->sessions)
+      rows.push_back({key.first, key.second, term});
+    return rows;
+  }
+
+  expected<recorded> record(std::uint64_t term, const std::vector<task_change>& changes, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    if (auto over = db_->deposed(term))
+      return *over;
+    recorded answer;
+    for (const auto& change : changes)
+      answer.answers.push_back(db_->change(change));
+    answer.now = db_->now();
+    return answer;
+  }
+
+  expected<task> reopen(std::uint64_t term, const uuid& id, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    if (auto over = db_->deposed(term))
+      return *over;
+    return db_->reopen(id);
+  }
+
+  expected<done> open_session(std::uint64_t term, const session_row& row, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    auto answer = under(term);
+    if (answer)
+      db_->sessions[{row.worker, row.incarnation}] = term;
+    return answer;
+  }
+
+  expected<done> close_session(std::uint64_t term, const std::string& worker, const std::string& incarnation, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    auto answer = under(term);
+    if (answer)
+      db_->sessions.erase({worker, incarnation});
+    return answer;
+  }
+
+  expected<upkeep> maintain(duration retention, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    upkeep answer;
+    answer.days_ahead = 8; // a map has room for any day
+    answer.keys_expired = db_->forget(retention);
+    return answer;
+  }
+
+private:
+  expected<done> under(std::uint64_t term) const {
+    if (auto over = db_->deposed(term))
+      return *over;
+    return done{};
+  }
+
+  std::shared_ptr<memory_database> db_;
+};
+
+} // namespace
+
+std::shared_ptr<memory_database> make_memory_database(std::function<timestamp()> clock) {
+  return std::make_shared<memory_database>(std::move(clock));
+}
+
+std::unique_ptr<task_store> make_memory_store(std::shared_ptr<memory_database> database) {
+  return std::make_unique<memory_store>(std::move(database));
+}
+
+} // namespace taskmaster

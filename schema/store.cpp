@@ -1,0 +1,23 @@
+#include "schema/store.hpp"
+
+namespace taskmaster {
+
+task make_task(const new_task& wanted) {
+  const auto& spec = wanted.spec;
+  task t;
+  t.id = wanted.id;
+  t.queue = spec.queue;
+  t.kind = spec.kind;
+  t.priority = spec.priority;
+  t.payload = std::make_shared<const std::string>(spec.payload);
+  t.timeout = spec.timeout;
+  t.expires_at = spec.expires_at;
+  t.max_attempts = spec.delivery == delivery_mode::at_most_once ? 1 : spec.max_attempts;
+  t.retry = spec.retry;
+  t.delivery = spec.delivery;
+  t.unique_key = spec.unique_key;
+  t.concurrency_key = spec.concurrency_key;
+  return t;
+}
+
+} // namespace taskmaster

@@ -1,0 +1,174 @@
+#include "tests/gateway/fake_scheduler.hpp"
+
+namespace taskmaster::test {
+namespace {
+
+struct fake_state {
+  std::shared_ptr<script> told;
+  std::vector<caf::response_promise> silent; // of a mute scheduler: kept so that nobody is told anything
+  static inline const char* name = "fake_scheduler";
+};
+using fake_self = scheduler_actor::stateful_pointer<fake_state>;
+
+error nothing(const uuid& id) { return error(ec::not_found, "No task " + id.str() + "."); }
+
+/// Answers by `make`, or not at all, or with the refusal.
+template <class Answer, class Make>
+caf::result<Answer> play(fake_self self, Make make) {
+  auto& told = *self->state.told;
+  std::lock_guard lock(told.mutex);
+  ++told.calls;
+  if (told.mute) {
+    auto promise = self->template make_response_promise<Answer>();
+    self->state.silent.push_back(promise);
+    return promise;
+  }
+  if (told.refuse) return Answer(*told.refuse);
+  return make(told);
+}
+
+find_answer known(script& told, const uuid& id) {
+  const auto found = told.tasks.find(id);
+  if (found == told.tasks.end()) return nothing(id);
+  return found->second;
+}
+
+submit_answer store(script& told, const submit_request& request) {
+  std::vector<inserted> out;
+  for (std::size_t i = 0; i < request.specs.size(); ++i) {
+    const auto& spec = request.specs[i];
+    told.submitted.push_back(spec);
+    inserted row;
+    if (i == told.refuse_row) {
+      row.refused = error(ec::unprocessable, "This Idempotency-Key was used with another body.", {{"/idempotency_key", "was used with another body"}});
+      out.push_back(row);
+      continue;
+    }
+    const auto& key = spec.idempotency_key.empty() ? spec.unique_key : spec.idempotency_key;
+    if (const auto first = told.keys.find(key); !key.empty() && first != told.keys.end()) {
+      row.repeated = true;
+      row.task.id = first->second;
+      out.push_back(row);
+      continue;
+    }
+    auto& t = row.task;
+    t.id = uuid::make(fixed_now());
+    t.queue = spec.queue;
+    t.kind = spec.kind;
+    t.priority = spec.priority;
+    t.created_at = fixed_now();
+    t.run_at = spec.run_at ? *spec.run_at : fixed_now() + spec.delay.value_or(duration{0});
+    t.payload = std::make_shared<const std::string>(spec.payload);
+    t.timeout = spec.timeout;
+    t.expires_at = spec.expires_at;
+    t.max_attempts = spec.max_attempts;
+    t.retry = spec.retry;
+    t.delivery = spec.delivery;
+    t.unique_key = spec.unique_key;
+    t.concurrency_key = spec.concurrency_key;
+    if (!key.empty()) told.keys[key] = t.id;
+    task_record record;
+    record.task = t;
+    record.labels = spec.labels;
+    record.state = t.run_at > t.created_at ? task_state::scheduled : task_state::ready;
+    told.tasks[t.id] = record;
+    out.push_back(row);
+  }
+  return out;
+}
+
+scheduler_actor::behavior_type fake(fake_self self, std::shared_ptr<script> told) {
+  self->state.told = std::move(told);
+  return {
+      [self](submit_atom, const submit_request& request) {
+        return play<submit_answer>(self, [&](script& s) { return store(s, request); });
+      },
+      [self](find_atom, const uuid& id) { return play<find_answer>(self, [&](script& s) { return known(s, id); }); },
+      [self](list_atom, const task_filter& filter) {
+        return play<list_answer>(self, [&](script& s) -> list_answer {
+          s.filters.push_back(filter);
+          task_page page;
+          for (const auto& [id, record] : s.tasks) page.tasks.push_back(record);
+          page.next_cursor = s.next_cursor;
+          return page;
+        });
+      },
+      [self](attempts_atom, const uuid&) {
+        return play<attempts_answer>(self, [&](script& s) -> attempts_answer { return s.attempts; });
+      },
+      [self](wait_atom, const uuid& id, caf::timespan time) {
+        return play<wait_answer>(self, [&](script& s) -> wait_answer {
+          s.waits.push_back(std::chrono::duration_cast<duration>(time));
+          auto found = known(s, id);
+          if (!found) return found.failure();
+          return waited{*found, s.finished};
+        });
+      },
+      [self](cancel_atom, const uuid& id) {
+        return play<cancelled_answer>(self, [&](script& s) -> cancelled_answer {
+          auto found = known(s, id);
+          if (!found) return found.failure();
+          if (finished(found->state)) return error(ec::conflict, "The task is finished.");
+          if (s.cancelled) found->state = task_state::cancelled;
+          return cancelled_task{s.cancelled, *found};
+        });
+      },
+      [self](retry_atom, const uuid& id) {
+        return play<find_answer>(self, [&](script& s) -> find_answer {
+          auto found = known(s, id);
+          if (found && !finished(found->state)) return error(ec::conflict, "The task is not finished.");
+          return found;
+        });
+      },
+      [self](queues_atom) { return play<queues_answer>(self, [&](script& s) -> queues_answer { return s.queues; }); },
+      [self](workers_atom) { return play<workers_answer>(self, [&](script& s) -> workers_answer { return s.workers; }); },
+      [self](drain_atom, const std::string& id) {
+        return play<done_answer>(self, [&](script& s) -> done_answer {
+          for (const auto& w : s.workers)
+            if (w.id == id) {
+              s.drained.push_back(id);
+              return done{};
+            }
+          return error(ec::not_found, "No worker " + id + ".");
+        });
+      },
+      [self](health_atom) -> caf::result<health> {
+        auto& told = *self->state.told;
+        std::lock_guard lock(told.mutex);
+        if (!told.mute) return told.health;
+        auto promise = self->make_response_promise<health>();
+        self->state.silent.push_back(promise);
+        return promise;
+      },
+  };
+}
+
+} // namespace
+
+timestamp fixed_now() { return *parse_timestamp("2030-01-01T00:00:00Z"); }
+
+scheduler_actor spawn_fake_scheduler(caf::actor_system& system, std::shared_ptr<script> told) { return system.spawn(fake, std::move(told)); }
+
+caf::actor_system_config& fake_node::prepare(caf::actor_system_config& config) {
+  config.set("scheduler.policy", caf::atom("sharing"));
+  config.set("scheduler.max-threads", 2);
+  return config;
+}
+
+fake_node::fake_node() : system(prepare(config)), scheduler(spawn_fake_scheduler(system, told)) {}
+
+fake_node::~fake_node() { kill_scheduler(); }
+
+void fake_node::tell(const std::function<void(script&)>& change) {
+  std::lock_guard lock(told->mutex);
+  change(*told);
+}
+
+void fake_node::kill_scheduler() { caf::anon_send_exit(scheduler, caf::exit_reason::kill); }
+
+std::size_t fake_node::calls() {
+  std::lock_guard lock(told->mutex);
+  return told->calls;
+}
+
+} // namespace taskmaster::test
