@@ -16,11 +16,10 @@ namespace {
 
 constexpr int guardian_pipe = 3;
 
-// Out of the way of everything that is meant for the worker: its terminal, its signals, its files, its directory.
+// Out of the way of everything that is meant for the worker: its terminal, its files, its directory. Its signals are blocked.
 void withdraw(int pipe) {
   ::setsid();
   ::prctl(PR_SET_NAME, "tm-guardian");
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_IGN);
   if (pipe != guardian_pipe) ::dup2(pipe, guardian_pipe);
   ::closefrom(guardian_pipe + 1);
   const int null = ::open("/dev/null", O_RDWR);
@@ -73,9 +72,15 @@ expected<std::shared_ptr<process_guardian>> start_process_guardian() {
   if (::pipe2(ends, O_CLOEXEC) != 0)
     return error(ec::exhausted, std::string("cannot make a pipe for the process guardian: ") + std::strerror(errno));
   file_descriptor theirs(ends[0]), ours(ends[1]);
+  // Blocked before the fork and for ever in the guardian: a TERM to all of a service must not find it unprepared.
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   const pid_t pid = ::fork();
+  const int fork_error = errno;
+  if (pid != 0) ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0)
-    return error(ec::exhausted, std::string("cannot start the process guardian: ") + std::strerror(errno)
+    return error(ec::exhausted, std::string("cannot start the process guardian: ") + std::strerror(fork_error)
                                     + "; the limit of processes is reached (ulimit -u)");
   if (pid == 0) {
     withdraw(theirs.number());
