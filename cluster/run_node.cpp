@@ -126,6 +126,12 @@ void wait_for_stop() {
   spdlog::info("stopping: no new work is taken; a second signal stops at once");
 }
 
+/// From here on a further signal ends the process at once, whatever it waits for.
+void signals_kill() {
+  const auto set = stop_signals();
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
 bool second_signal() { return stop_asked(std::chrono::milliseconds(0)); }
 
 int run_up(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
@@ -173,11 +179,8 @@ int run_up(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
   if (grpc) grpc->stop();
   scheduler.stop();
   coordinator.stop();
-  if (postgres) {
-    system.await_all_actors_done();
-    postgres->stop();
-  }
-  return code;
+  signals_kill();
+  return code; // doors, nodes, the actor system and, after it has seen its last actor end, PostgreSQL: in the reverse of their making
 }
 
 int run_scheduler(const node_settings& s) {
@@ -204,6 +207,7 @@ int run_scheduler(const node_settings& s) {
   if (grpc) grpc->stop();
   scheduler.stop();
   caf::anon_send(coordinator, stop_atom::value);
+  signals_kill();
   return code;
 }
 
@@ -222,6 +226,7 @@ int run_coordinator(const node_settings& s) {
   }
   coordinator.stop(); // sessions end with a word, before the server cuts them
   if (grpc) grpc->stop();
+  signals_kill();
   return code;
 }
 
@@ -234,6 +239,7 @@ int run_worker(const node_settings& s, std::shared_ptr<process_guardian> guardia
   wait_for_stop();
   worker.drain(second_signal);
   worker.stop();
+  signals_kill();
   return 0;
 }
 
