@@ -36,42 +36,44 @@ std::vector<migration> migrations() {
 
 /// Nothing there yet: 0.
 expected<int> version_of(connection& db, steady_time deadline) {
-  auto table = db.run_text("SELECT to_regclass('taskmaster.migrations') IS NOT NULL", {}, deadline, effect::read);
-  if (!table)
-    return table.failure();
-  if (!table->boolean(0, 0))
-    return 0;
-  auto version = db.run_text("SELECT coalesce(max(version), 0) FROM taskmaster.migrations", {}, deadline, effect::read);
-  if (!version)
-    return version.failure();
+  auto table =
+      db.run_text("SELECT to_regclass('taskmaster.migrations') IS NOT NULL", {}, deadline, effect::read);
+  if (!table) return table.failure();
+  if (!table->boolean(0, 0)) return 0;
+  auto version =
+      db.run_text("SELECT coalesce(max(version), 0) FROM taskmaster.migrations", {}, deadline, effect::read);
+  if (!version) return version.failure();
   return version->int4(0, 0);
 }
 
-/// One file in one transaction, which first takes the lock, then its row: a migrator that comes second finds the row and fails on it,
-/// which is told apart from a failure of the file by asking for the version again.
+/// One file in one transaction, which first takes the lock, then its row: a migrator that comes second finds
+/// the row and fails on it, which is told apart from a failure of the file by asking for the version again.
 std::string transaction_of(const migration& m) {
   // The names of files are ours: letters, digits and underscores.
   auto version = std::to_string(m.version);
-  return "BEGIN; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(" + std::to_string(migration_lock)
-         + "); CREATE SCHEMA IF NOT EXISTS taskmaster; CREATE TABLE IF NOT EXISTS taskmaster.migrations (version integer NOT NULL CONSTRAINT "
-           "migrations_version PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT clock_timestamp()); "
-           "INSERT INTO taskmaster.migrations (version, name) VALUES ("
-         + version + ", '" + m.name + "');\n" + std::string(m.text) + "\nCOMMIT";
+  return "BEGIN; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(" + std::to_string(migration_lock) +
+         "); CREATE SCHEMA IF NOT EXISTS taskmaster; CREATE TABLE IF NOT EXISTS taskmaster.migrations "
+         "(version integer NOT NULL CONSTRAINT "
+         "migrations_version PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT "
+         "clock_timestamp()); "
+         "INSERT INTO taskmaster.migrations (version, name) VALUES (" +
+         version + ", '" + m.name + "');\n" + std::string(m.text) + "\nCOMMIT";
 }
 
 /// Settings that weaken "nothing accepted is lost".
 expected<std::vector<std::string>> warnings_of(connection& db, steady_time deadline) {
-  auto found = db.run_text("SELECT current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit')", {},
-                           deadline, effect::read);
-  if (!found)
-    return found.failure();
+  auto found = db.run_text("SELECT current_setting('fsync'), current_setting('full_page_writes'), "
+                           "current_setting('synchronous_commit')",
+                           {}, deadline, effect::read);
+  if (!found) return found.failure();
   std::vector<std::string> warnings;
   if (found->text(0, 0) == "off")
     warnings.push_back("fsync is off: a crash of the machine may lose or damage everything; turn it on");
   if (found->text(0, 1) == "off")
     warnings.push_back("full_page_writes is off: a crash of the machine may damage the database; turn it on");
   if (found->text(0, 2) == "off")
-    warnings.push_back("synchronous_commit is off: a crash may lose tasks that were acknowledged; set it to on for this role or database");
+    warnings.push_back("synchronous_commit is off: a crash may lose tasks that were acknowledged; set it to "
+                       "on for this role or database");
   return warnings;
 }
 
@@ -82,12 +84,10 @@ expected<migrated> migrate(const std::string& url, std::chrono::milliseconds lim
   connection db(url, "taskmaster migrate");
   auto known = migrations();
   auto version = version_of(db, deadline);
-  if (!version)
-    return version.failure();
+  if (!version) return version.failure();
   migrated answer;
   for (const auto& m : known) {
-    if (m.version <= *version)
-      continue;
+    if (m.version <= *version) continue;
     auto applied = db.run_script(transaction_of(m), deadline);
     if (applied) {
       answer.applied.push_back(m.name);
@@ -97,22 +97,24 @@ expected<migrated> migrate(const std::string& url, std::chrono::milliseconds lim
     // The failed transaction is still open; a new connection begins outside of it.
     db.drop();
     auto now = version_of(db, deadline);
-    if (!now)
-      return now.failure();
+    if (!now) return now.failure();
     if (*now < m.version)
-      return error{applied.failure().code, "migration " + m.name + " failed, the database is as before: " + applied.failure().message};
+      return error{applied.failure().code, "migration " + m.name + " failed, the database is as before: " +
+                                               applied.failure().message};
     *version = *now; // somebody else applied it meanwhile
   }
   auto newest = known.empty() ? 0 : known.back().version;
   if (*version > newest)
-    return error{ec::incompatible, "the database's taskmaster schema has version " + std::to_string(*version) + ", this binary knows "
-                                       + std::to_string(newest) + "; start a newer taskmaster, an older one would not understand the tables"};
+    return error{ec::incompatible,
+                 "the database's taskmaster schema has version " + std::to_string(*version) +
+                     ", this binary knows " + std::to_string(newest) +
+                     "; start a newer taskmaster, an older one would not understand the tables"};
   // Today's partition may be missing where no leader kept house for a week.
-  if (auto days = db.run("make_partitions", parameters().add(std::int32_t{7}), deadline, effect::write); !days)
+  if (auto days = db.run("make_partitions", parameters().add(std::int32_t{7}), deadline, effect::write);
+      !days)
     return days.failure();
   auto warnings = warnings_of(db, deadline);
-  if (!warnings)
-    return warnings.failure();
+  if (!warnings) return warnings.failure();
   answer.version = *version;
   answer.warnings = std::move(*warnings);
   return answer;

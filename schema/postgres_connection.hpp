@@ -1,5 +1,6 @@
-// One libpq connection with a deadline on everything: connecting, sending, waiting. It reconnects on the next call after a failure,
-// with backoff. Used by the files of postgres_store and by the migrator; one thread at a time; blocks on poll(2).
+// One libpq connection with a deadline on everything: connecting, sending, waiting. It reconnects on the next
+// call after a failure, with backoff. Used by the files of postgres_store and by the migrator; one thread at
+// a time; blocks on poll(2).
 #pragma once
 #include "schema/error.hpp"
 #include "schema/postgres_values.hpp"
@@ -24,8 +25,10 @@ public:
   /// Runs schema/queries/<name>.sql, prepared once per connection.
   expected<rows> run(std::string_view name, const parameters& values, steady_time deadline, effect what);
   /// Runs text that is made for the occasion, unprepared, one statement.
-  expected<rows> run_text(const std::string& text, const parameters& values, steady_time deadline, effect what);
-  /// Runs several statements separated by semicolons; no parameters, no answer. They are one transaction unless they say otherwise.
+  expected<rows> run_text(const std::string& text, const parameters& values, steady_time deadline,
+                          effect what);
+  /// Runs several statements separated by semicolons; no parameters, no answer. They are one transaction
+  /// unless they say otherwise.
   expected<done> run_script(const std::string& text, steady_time deadline);
 
   /// Connects if need be. `fresh` tells that this call made a new connection.

@@ -1,4 +1,5 @@
-// Storing tasks: in portions of one statement each; a portion that the server refuses is halved until the bad row is alone.
+// Storing tasks: in portions of one statement each; a portion that the server refuses is halved until the bad
+// row is alone.
 #include "schema/postgres_parts.hpp"
 
 #include <algorithm>
@@ -19,7 +20,8 @@ using portion = std::span<const std::size_t>;
 
 class inserting {
 public:
-  inserting(connection& db, std::set<std::string>& known_queues, const std::vector<new_task>& wanted, steady_time deadline)
+  inserting(connection& db, std::set<std::string>& known_queues, const std::vector<new_task>& wanted,
+            steady_time deadline)
       : db_(db), known_queues_(known_queues), wanted_(wanted), deadline_(deadline) {}
 
   expected<std::vector<inserted>> run() {
@@ -27,39 +29,32 @@ public:
     std::vector<std::size_t> plain;
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
       answers_[i].task = make_task(wanted_[i]);
-      if (!keyed(wanted_[i]))
-        plain.push_back(i);
+      if (!keyed(wanted_[i])) plain.push_back(i);
     }
     // Plain rows first: they wait for nobody.
-    if (auto fault = store_all(plain, false))
-      return *fault;
+    if (auto fault = store_all(plain, false)) return *fault;
     for (const auto& wave : waves())
-      if (auto fault = store_all(wave, true))
-        return *fault;
+      if (auto fault = store_all(wave, true)) return *fault;
     note_queues();
     return std::move(answers_);
   }
 
 private:
-  /// Keyed rows in waves in which each key occurs once, so that of two rows with one key the later is the repeated one
-  /// although the server takes a wave in the order of keys.
+  /// Keyed rows in waves in which each key occurs once, so that of two rows with one key the later is the
+  /// repeated one although the server takes a wave in the order of keys.
   std::vector<std::vector<std::size_t>> waves() const {
     std::vector<std::vector<std::size_t>> found;
     std::unordered_map<std::string, std::size_t> used; // a key -> the first wave after the one that has it
     for (std::size_t i = 0; i < wanted_.size(); ++i) {
-      if (!keyed(wanted_[i]))
-        continue;
+      if (!keyed(wanted_[i])) continue;
       const auto& spec = wanted_[i].spec;
       std::size_t wave = 0;
       for (const auto& key : {"u" + spec.unique_key, "i" + spec.idempotency_key})
         if (key.size() > 1)
-          if (auto at = used.find(key); at != used.end())
-            wave = std::max(wave, at->second);
+          if (auto at = used.find(key); at != used.end()) wave = std::max(wave, at->second);
       for (const auto& key : {"u" + spec.unique_key, "i" + spec.idempotency_key})
-        if (key.size() > 1)
-          used[key] = wave + 1;
-      if (found.size() <= wave)
-        found.resize(wave + 1);
+        if (key.size() > 1) used[key] = wave + 1;
+      if (found.size() <= wave) found.resize(wave + 1);
       found[wave].push_back(i);
     }
     return found;
@@ -68,10 +63,10 @@ private:
   std::optional<error> store_all(const std::vector<std::size_t>& rows, bool with_keys) {
     for (std::size_t start = 0; start < rows.size();) {
       std::size_t end = start, bytes = 0;
-      while (end < rows.size() && end - start < statement_rows && (end == start || bytes + weight(wanted_[rows[end]]) <= statement_bytes))
+      while (end < rows.size() && end - start < statement_rows &&
+             (end == start || bytes + weight(wanted_[rows[end]]) <= statement_bytes))
         bytes += weight(wanted_[rows[end++]]);
-      if (auto fault = store(portion(rows).subspan(start, end - start), with_keys))
-        return fault;
+      if (auto fault = store(portion(rows).subspan(start, end - start), with_keys)) return fault;
       start = end;
     }
     return std::nullopt;
@@ -79,7 +74,8 @@ private:
 
   /// A fault that concerns the whole call, or nothing: each row then has its answer.
   std::optional<error> store(portion rows, bool with_keys) {
-    auto answer = db_.run(with_keys ? "insert_keyed" : "insert", arguments(rows, with_keys), deadline_, effect::write);
+    auto answer =
+        db_.run(with_keys ? "insert_keyed" : "insert", arguments(rows, with_keys), deadline_, effect::write);
     if (answer) {
       with_keys ? take_keyed(rows, *answer) : take_plain(rows, *answer);
       stored_something_ = true;
@@ -96,8 +92,7 @@ private:
     }
     if (rows.size() > 1) {
       auto half = rows.size() / 2;
-      if (auto first = store(rows.first(half), with_keys))
-        return first;
+      if (auto first = store(rows.first(half), with_keys)) return first;
       return store(rows.subspan(half), with_keys);
     }
     auto& refused = answers_[rows[0]].refused;
@@ -112,10 +107,12 @@ private:
   }
 
   parameters arguments(portion rows, bool with_keys) const {
-    array ids(type::uuid), queues(type::text), kinds(type::text), priorities(type::int4), run_ats(type::timestamptz), delays(type::interval),
-        payloads(type::bytea), timeouts(type::interval), expires_ats(type::timestamptz), max_attempts(type::int4), initials(type::interval),
-        factors(type::float8), maxs(type::interval), jitters(type::float8), at_most_onces(type::boolean), unique_keys(type::text),
-        concurrency_keys(type::text), labels(type::jsonb), idempotency_keys(type::text), fingerprints(type::bytea);
+    array ids(type::uuid), queues(type::text), kinds(type::text), priorities(type::int4),
+        run_ats(type::timestamptz), delays(type::interval), payloads(type::bytea), timeouts(type::interval),
+        expires_ats(type::timestamptz), max_attempts(type::int4), initials(type::interval),
+        factors(type::float8), maxs(type::interval), jitters(type::float8), at_most_onces(type::boolean),
+        unique_keys(type::text), concurrency_keys(type::text), labels(type::jsonb),
+        idempotency_keys(type::text), fingerprints(type::bytea);
     for (auto i : rows) {
       const auto& spec = wanted_[i].spec;
       ids.add(wanted_[i].id);
@@ -142,19 +139,18 @@ private:
       }
     }
     parameters p;
-    for (auto* a : {&ids, &queues, &kinds, &priorities, &run_ats, &delays, &payloads, &timeouts, &expires_ats, &max_attempts, &initials, &factors,
-                    &maxs, &jitters, &at_most_onces, &unique_keys, &concurrency_keys, &labels})
+    for (auto* a : {&ids, &queues, &kinds, &priorities, &run_ats, &delays, &payloads, &timeouts, &expires_ats,
+                    &max_attempts, &initials, &factors, &maxs, &jitters, &at_most_onces, &unique_keys,
+                    &concurrency_keys, &labels})
       p.add(std::move(*a));
-    if (with_keys)
-      p.add(std::move(idempotency_keys)).add(std::move(fingerprints));
+    if (with_keys) p.add(std::move(idempotency_keys)).add(std::move(fingerprints));
     return p;
   }
 
   void take_plain(portion asked, const rows& answer) {
     // The rows come back in the order asked; by id all the same, since nothing in SQL promises it.
     std::unordered_map<uuid, int> place;
-    for (int row = 0; row < answer.count(); ++row)
-      place.emplace(answer.uuid(row, 0), row);
+    for (int row = 0; row < answer.count(); ++row) place.emplace(answer.uuid(row, 0), row);
     for (auto i : asked)
       if (auto at = place.find(wanted_[i].id); at != place.end())
         take_times(answers_[i].task, answer, at->second, 1);
@@ -165,14 +161,15 @@ private:
       auto& a = answers_[asked[static_cast<std::size_t>(answer.int4(row, 0) - 1)]];
       auto verdict = answer.text(row, 1);
       if (verdict == "other_body") {
-        a.refused = error{ec::unprocessable, "this idempotency key was used with another body",
-                          {{"/idempotency_key", "was used with another body; take a new key or send the first body again"}}};
+        a.refused = error{ec::unprocessable,
+                          "this idempotency key was used with another body",
+                          {{"/idempotency_key",
+                            "was used with another body; take a new key or send the first body again"}}};
         continue;
       }
       a.task.id = answer.uuid(row, 2);
       a.repeated = verdict == "repeated";
-      if (!a.repeated)
-        take_times(a.task, answer, row, 3);
+      if (!a.repeated) take_times(a.task, answer, row, 3);
     }
   }
 
@@ -181,22 +178,19 @@ private:
     t.created_at = answer.timestamp(row, column + 1);
   }
 
-  /// After the tasks: a name that could not be noted is noted by the next upkeep, so a failure here is none of the caller's.
+  /// After the tasks: a name that could not be noted is noted by the next upkeep, so a failure here is none
+  /// of the caller's.
   void note_queues() {
     constexpr std::size_t most = 10'000;
     std::set<std::string> fresh;
     for (std::size_t i = 0; i < wanted_.size(); ++i)
       if (!answers_[i].refused && !known_queues_.contains(wanted_[i].spec.queue))
         fresh.insert(wanted_[i].spec.queue);
-    if (fresh.empty())
-      return;
+    if (fresh.empty()) return;
     array names(type::text);
-    for (const auto& name : fresh)
-      names.add(name);
-    if (!db_.run("insert_queues", parameters().add(std::move(names)), deadline_, effect::write))
-      return;
-    if (known_queues_.size() + fresh.size() > most)
-      known_queues_.clear();
+    for (const auto& name : fresh) names.add(name);
+    if (!db_.run("insert_queues", parameters().add(std::move(names)), deadline_, effect::write)) return;
+    if (known_queues_.size() + fresh.size() > most) known_queues_.clear();
     known_queues_.merge(fresh);
   }
 
@@ -210,8 +204,8 @@ private:
 
 } // namespace
 
-expected<std::vector<inserted>> insert_tasks(connection& db, std::set<std::string>& known_queues, const std::vector<new_task>& wanted,
-                                             steady_time deadline) {
+expected<std::vector<inserted>> insert_tasks(connection& db, std::set<std::string>& known_queues,
+                                             const std::vector<new_task>& wanted, steady_time deadline) {
   return inserting(db, known_queues, wanted, deadline).run();
 }
 

@@ -9,19 +9,22 @@ namespace taskmaster::postgres {
 
 namespace {
 
-constexpr std::string_view task_list = "t.id, t.queue, t.kind, t.priority, t.run_at, t.created_at, t.payload, t.timeout, t.expires_at, "
-                                       "t.max_attempts, t.retry_initial, t.retry_factor, t.retry_max, t.retry_jitter, t.at_most_once, "
-                                       "t.unique_key, t.concurrency_key, t.attempt, t.failures, t.losses, t.deferrals, t.marked_term, "
-                                       "t.marked_sequence, t.reason";
+constexpr std::string_view task_list =
+    "t.id, t.queue, t.kind, t.priority, t.run_at, t.created_at, t.payload, t.timeout, t.expires_at, "
+    "t.max_attempts, t.retry_initial, t.retry_factor, t.retry_max, t.retry_jitter, t.at_most_once, "
+    "t.unique_key, t.concurrency_key, t.attempt, t.failures, t.losses, t.deferrals, t.marked_term, "
+    "t.marked_sequence, t.reason";
 constexpr std::string_view unfinished_list =
-    "t.labels, CASE WHEN t.run_at <= clock_timestamp() THEN 'ready' ELSE 'scheduled' END, NULL::timestamptz, NULL::timestamptz, "
-    "NULL::timestamptz, NULL::text, coalesce(t.marked_term, 0), coalesce(t.marked_sequence, 0), NULL::bytea, NULL::text, NULL::text, t.reason";
-constexpr std::string_view finished_list = "t.labels, t.state, t.picked_at, t.started_at, t.finished_at, t.worker, t.fence_term, "
-                                           "t.fence_sequence, t.result, t.error_code, t.error_message, t.reason";
+    "t.labels, CASE WHEN t.run_at <= clock_timestamp() THEN 'ready' ELSE 'scheduled' END, NULL::timestamptz, "
+    "NULL::timestamptz, "
+    "NULL::timestamptz, NULL::text, coalesce(t.marked_term, 0), coalesce(t.marked_sequence, 0), NULL::bytea, "
+    "NULL::text, NULL::text, t.reason";
+constexpr std::string_view finished_list =
+    "t.labels, t.state, t.picked_at, t.started_at, t.finished_at, t.worker, t.fence_term, "
+    "t.fence_sequence, t.result, t.error_code, t.error_message, t.reason";
 
 void fill(std::string& text, std::string_view place, std::string_view columns) {
-  for (std::size_t at; (at = text.find(place)) != text.npos;)
-    text.replace(at, place.size(), columns);
+  for (std::size_t at; (at = text.find(place)) != text.npos;) text.replace(at, place.size(), columns);
 }
 
 using texts = std::map<std::string, std::string, std::less<>>;
@@ -39,7 +42,8 @@ texts read_queries() {
 }
 
 fence read_fence(const rows& r, int row, int column) {
-  return {static_cast<std::uint64_t>(r.int8(row, column)), static_cast<std::uint64_t>(r.int8(row, column + 1))};
+  return {static_cast<std::uint64_t>(r.int8(row, column)),
+          static_cast<std::uint64_t>(r.int8(row, column + 1))};
 }
 
 } // namespace
@@ -102,8 +106,7 @@ task_record read_record(const rows& r, int row, int first) {
   found.fence = read_fence(r, row, column);
   column += 2;
   found.result = r.text(row, column++);
-  if (!r.null(row, column))
-    found.error = task_error{r.text(row, column), r.text(row, column + 1)};
+  if (!r.null(row, column)) found.error = task_error{r.text(row, column), r.text(row, column + 1)};
   found.reason = r.text(row, column + 2);
   return found;
 }

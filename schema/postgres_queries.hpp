@@ -1,11 +1,12 @@
-// The texts of schema/queries by name, with the column lists that several of them share filled in, and how a row of those columns
-// becomes a task. Used by postgres_store; immutable, any thread.
+// The texts of schema/queries by name, with the column lists that several of them share filled in, and how a
+// row of those columns becomes a task. Used by postgres_store; immutable, any thread.
 #pragma once
 #include "schema/postgres_values.hpp"
 
 namespace taskmaster::postgres {
 
-/// The text of schema/queries/<name>.sql, where {task}, {unfinished} and {finished} stand for the columns below.
+/// The text of schema/queries/<name>.sql, where {task}, {unfinished} and {finished} stand for the columns
+/// below.
 const std::string& query(std::string_view name);
 /// Fills the column lists into any text.
 std::string with_columns(std::string text);

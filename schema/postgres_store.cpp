@@ -23,51 +23,46 @@ std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(valu
 
 class postgres_store final : public task_store {
 public:
-  explicit postgres_store(postgres_options options) : db_(std::move(options.url), std::move(options.application_name)) {}
+  explicit postgres_store(postgres_options options)
+      : db_(std::move(options.url), std::move(options.application_name)) {}
 
   expected<std::vector<inserted>> insert(const std::vector<new_task>& tasks, timeout limit) override {
     auto until = deadline(limit);
-    if (tasks.empty())
-      return std::vector<inserted>{};
-    if (auto ready = connected(until); !ready)
-      return ready.failure();
+    if (tasks.empty()) return std::vector<inserted>{};
+    if (auto ready = connected(until); !ready) return ready.failure();
     return insert_tasks(db_, known_queues_, tasks, until);
   }
 
   expected<std::optional<task_record>> find(const uuid& id, timeout limit) override {
     auto found = read("find", parameters().add(id).add(finished_after(id)), limit);
-    if (!found)
-      return found.failure();
-    if (found->count() == 0)
-      return std::optional<task_record>{};
+    if (!found) return found.failure();
+    if (found->count() == 0) return std::optional<task_record>{};
     return std::optional{read_record(*found, 0, 0)};
   }
 
   expected<task_page> list(const task_filter& filter, timeout limit) override {
     auto until = deadline(limit);
-    if (auto ready = connected(until); !ready)
-      return ready.failure();
+    if (auto ready = connected(until); !ready) return ready.failure();
     return list_tasks(db_, filter, until);
   }
 
   expected<std::vector<attempt_record>> attempts(const uuid& id, timeout limit) override {
     auto found = read("attempts", parameters().add(id).add(finished_after(id)), limit);
-    if (!found)
-      return found.failure();
+    if (!found) return found.failure();
     std::vector<attempt_record> runs;
     for (int row = 0; row < found->count(); ++row) {
       attempt_record a;
       a.attempt = found->int4(row, 0);
       a.losses = found->int4(row, 1);
-      a.fence = {static_cast<std::uint64_t>(found->int8(row, 2)), static_cast<std::uint64_t>(found->int8(row, 3))};
+      a.fence = {static_cast<std::uint64_t>(found->int8(row, 2)),
+                 static_cast<std::uint64_t>(found->int8(row, 3))};
       a.worker = found->text(row, 4);
       a.picked_at = found->maybe_timestamp(row, 5);
       a.started_at = found->maybe_timestamp(row, 6);
       a.finished_at = found->maybe_timestamp(row, 7);
       a.outcome = found->text(row, 8);
       a.reason = found->text(row, 9);
-      if (!found->null(row, 10))
-        a.error = task_error{found->text(row, 10), found->text(row, 11)};
+      if (!found->null(row, 10)) a.error = task_error{found->text(row, 10), found->text(row, 11)};
       runs.push_back(std::move(a));
     }
     return runs;
@@ -75,94 +70,96 @@ public:
 
   expected<std::vector<queue_summary>> queues(timeout limit) override {
     auto found = read("queues", parameters().add(count_cap), limit);
-    if (!found)
-      return found.failure();
+    if (!found) return found.failure();
     std::vector<queue_summary> queues;
     for (int row = 0; row < found->count(); ++row) {
       auto scheduled = found->int8(row, 1), ready = found->int8(row, 2);
-      queues.push_back({found->text(row, 0), std::min(scheduled, count_cap), std::min(ready, count_cap), std::max(scheduled, ready) > count_cap});
+      queues.push_back({found->text(row, 0), std::min(scheduled, count_cap), std::min(ready, count_cap),
+                        std::max(scheduled, ready) > count_cap});
     }
     return queues;
   }
 
   expected<leader_info> leader(timeout limit) override {
     auto found = read("leader", {}, limit);
-    if (!found)
-      return found.failure();
+    if (!found) return found.failure();
     if (found->count() == 0 || found->int8(0, 0) == 0)
       return error{ec::not_found, "no coordinator has led yet; start one"};
-    return leader_info{static_cast<std::uint64_t>(found->int8(0, 0)), found->text(0, 1), found->text(0, 2), found->timestamp(0, 3), found->timestamp(0, 4)};
+    return leader_info{static_cast<std::uint64_t>(found->int8(0, 0)), found->text(0, 1), found->text(0, 2),
+                       found->timestamp(0, 3), found->timestamp(0, 4)};
   }
 
   expected<timestamp> clock(timeout limit) override {
     auto found = read("clock", {}, limit);
-    if (!found)
-      return found.failure();
+    if (!found) return found.failure();
     return found->timestamp(0, 0);
   }
 
-  expected<std::optional<leader_lease>> acquire(const std::string& holder, const std::string& address, duration ttl, timeout limit) override {
+  expected<std::optional<leader_lease>> acquire(const std::string& holder, const std::string& address,
+                                                duration ttl, timeout limit) override {
     auto until = deadline(limit);
-    if (auto ready = connected(until); !ready)
-      return ready.failure();
+    if (auto ready = connected(until); !ready) return ready.failure();
     for (;;) {
       auto found = db_.run("acquire", parameters().add(holder).add(address).add(ttl), until, effect::write);
       if (found) {
-        if (found->count() == 0)
-          return std::optional<leader_lease>{};
-        return std::optional{leader_lease{static_cast<std::uint64_t>(found->int8(0, 0)), static_cast<std::uint64_t>(found->int8(0, 1)),
+        if (found->count() == 0) return std::optional<leader_lease>{};
+        return std::optional{leader_lease{static_cast<std::uint64_t>(found->int8(0, 0)),
+                                          static_cast<std::uint64_t>(found->int8(0, 1)),
                                           found->timestamp(0, 2), found->text(0, 3)}};
       }
-      // 500 ms went by behind a write of the leader whose lease has run out: it is frozen or cut off. Its sessions are ended, whatever
-      // they were about, and the row is asked for again.
-      if (db_.sqlstate() != "55P03" || std::chrono::steady_clock::now() >= until)
-        return found.failure();
-      if (auto ended = db_.run("end_writers", {}, until, effect::write); !ended)
-        return ended.failure();
+      // 500 ms went by behind a write of the leader whose lease has run out: it is frozen or cut off. Its
+      // sessions are ended, whatever they were about, and the row is asked for again.
+      if (db_.sqlstate() != "55P03" || std::chrono::steady_clock::now() >= until) return found.failure();
+      if (auto ended = db_.run("end_writers", {}, until, effect::write); !ended) return ended.failure();
     }
   }
 
   expected<std::optional<timestamp>> renew(std::uint64_t term, duration ttl, timeout limit) override {
     auto found = write("renew", parameters().add(number(term)).add(ttl), limit);
-    if (!found)
-      return found.failure();
-    if (found->count() == 0)
-      return std::optional<timestamp>{};
+    if (!found) return found.failure();
+    if (found->count() == 0) return std::optional<timestamp>{};
     return std::optional{found->timestamp(0, 0)};
   }
 
-  expected<done> resign(std::uint64_t term, timeout limit) override { return only_done(write("resign", parameters().add(number(term)), limit)); }
+  expected<done> resign(std::uint64_t term, timeout limit) override {
+    return only_done(write("resign", parameters().add(number(term)), limit));
+  }
 
   expected<done> enlist(std::uint64_t term, timeout limit) override {
     auto until = deadline(limit);
     enlisted_ = 0;
-    if (auto ready = connected(until); !ready)
-      return ready;
+    if (auto ready = connected(until); !ready) return ready;
     auto answer = put_on_list(term, until);
-    if (answer)
-      enlisted_ = term;
+    if (answer) enlisted_ = term;
     return answer;
   }
 
   expected<std::vector<bucket_key>> buckets(timeout limit) override {
     auto found = read("buckets", {}, limit);
-    if (!found)
-      return found.failure();
+    if (!found) return found.failure();
     std::vector<bucket_key> keys;
     for (int row = 0; row < found->count(); ++row)
       keys.push_back({found->text(row, 0), found->text(row, 1), found->int4(row, 2)});
     return keys;
   }
 
-  expected<window_page> load_window(const bucket_key& bucket, const window_mark& after, std::size_t rows, std::size_t bytes, timeout limit) override {
-    auto most = static_cast<std::int64_t>(rows), weight = static_cast<std::int64_t>(std::max<std::size_t>(bytes, 1));
+  expected<window_page> load_window(const bucket_key& bucket, const window_mark& after, std::size_t rows,
+                                    std::size_t bytes, timeout limit) override {
+    auto most = static_cast<std::int64_t>(rows),
+         weight = static_cast<std::int64_t>(std::max<std::size_t>(bytes, 1));
     auto found = read("load_window",
-                      parameters().add(bucket.queue).add(bucket.kind).add(bucket.priority).add(after.run_at).add(after.id).add(most).add(weight), limit);
-    if (!found)
-      return found.failure();
+                      parameters()
+                          .add(bucket.queue)
+                          .add(bucket.kind)
+                          .add(bucket.priority)
+                          .add(after.run_at)
+                          .add(after.id)
+                          .add(most)
+                          .add(weight),
+                      limit);
+    if (!found) return found.failure();
     window_page page;
-    for (int row = 0; row < found->count(); ++row)
-      page.tasks.push_back(read_task(*found, row, 0));
+    for (int row = 0; row < found->count(); ++row) page.tasks.push_back(read_task(*found, row, 0));
     // `taken` is what the limit let in, before the cut by bytes.
     if (found->count() > 0) {
       auto taken = found->int8(0, task_columns);
@@ -173,82 +170,82 @@ public:
 
   expected<scan_cursor> scan_start(timeout limit) override {
     auto found = read("scan_start", {}, limit);
-    if (!found)
-      return found.failure();
+    if (!found) return found.failure();
     return scan_cursor{static_cast<std::uint64_t>(found->int8(0, 0)), 0, {}, 0};
   }
 
   expected<scan_page> scan(const scan_cursor& from, std::size_t rows, timeout limit) override {
-    auto after = from.after_xid ? from.after_xid : from.since; // with the nil id: at the first row of that transaction
-    auto found = read("scan", parameters().add(after).add(from.after_xid ? from.after_id : uuid{}).add(static_cast<std::int64_t>(rows)), limit);
-    if (!found)
-      return found.failure();
+    auto after =
+        from.after_xid ? from.after_xid : from.since; // with the nil id: at the first row of that transaction
+    auto found = read("scan",
+                      parameters()
+                          .add(after)
+                          .add(from.after_xid ? from.after_id : uuid{})
+                          .add(static_cast<std::int64_t>(rows))
+                          .add(static_cast<std::int64_t>(limits::page_bytes)),
+                      limit);
+    if (!found) return found.failure();
     scan_page page;
     page.next = from;
-    if (from.next_since == 0)
-      page.next.next_since = static_cast<std::uint64_t>(found->int8(0, 0));
+    if (from.next_since == 0) page.next.next_since = static_cast<std::uint64_t>(found->int8(0, 0));
     for (int row = 0; row < found->count() && !found->null(row, 1); ++row) {
-      page.tasks.push_back(read_task(*found, row, 2));
+      page.tasks.push_back(read_task(*found, row, 3));
       page.next.after_xid = static_cast<std::uint64_t>(found->int8(row, 1));
       page.next.after_id = page.tasks.back().id;
     }
-    page.more = page.tasks.size() == rows;
-    if (!page.more)
-      page.next = scan_cursor{page.next.next_since, 0, {}, 0};
+    page.more = page.tasks.size() == rows || (!page.tasks.empty() && found->int8(0, 2) > found->count());
+    if (!page.more) page.next = scan_cursor{page.next.next_since, 0, {}, 0};
     return page;
   }
 
   expected<std::vector<task>> load(const std::vector<uuid>& ids, timeout limit) override {
     array wanted(type::uuid);
-    for (const auto& id : ids)
-      wanted.add(id);
+    for (const auto& id : ids) wanted.add(id);
     auto found = read("load", parameters().add(std::move(wanted)), limit);
-    if (!found)
-      return found.failure();
+    if (!found) return found.failure();
     std::vector<task> tasks;
-    for (int row = 0; row < found->count(); ++row)
-      tasks.push_back(read_task(*found, row, 0));
+    for (int row = 0; row < found->count(); ++row) tasks.push_back(read_task(*found, row, 0));
     return tasks;
   }
 
   expected<std::vector<session_row>> sessions(timeout limit) override {
     auto found = read("sessions", {}, limit);
-    if (!found)
-      return found.failure();
+    if (!found) return found.failure();
     std::vector<session_row> sessions;
     for (int row = 0; row < found->count(); ++row)
-      sessions.push_back({found->text(row, 0), found->text(row, 1), static_cast<std::uint64_t>(found->int8(row, 2))});
+      sessions.push_back(
+          {found->text(row, 0), found->text(row, 1), static_cast<std::uint64_t>(found->int8(row, 2))});
     return sessions;
   }
 
-  expected<recorded> record(std::uint64_t term, const std::vector<task_change>& changes, timeout limit) override {
+  expected<recorded> record(std::uint64_t term, const std::vector<task_change>& changes,
+                            timeout limit) override {
     auto until = deadline(limit);
-    if (auto ready = connected(until); !ready)
-      return ready.failure();
+    if (auto ready = connected(until); !ready) return ready.failure();
     return record_changes(db_, term, changes, until);
   }
 
   expected<task> reopen(std::uint64_t term, const uuid& id, timeout limit) override {
     auto found = write("reopen_task", parameters().add(number(term)).add(id).add(finished_after(id)), limit);
-    if (!found)
-      return found.failure();
-    if (found->count() == 0)
-      return error{ec::internal, "reopen_task_v1 gave no row"};
+    if (!found) return found.failure();
+    if (found->count() == 0) return error{ec::internal, "reopen_task_v1 gave no row"};
     return read_task(*found, 0, 0);
   }
 
   expected<done> open_session(std::uint64_t term, const session_row& row, timeout limit) override {
-    return only_done(write("open_session", parameters().add(number(term)).add(row.worker).add(row.incarnation), limit));
+    return only_done(
+        write("open_session", parameters().add(number(term)).add(row.worker).add(row.incarnation), limit));
   }
 
-  expected<done> close_session(std::uint64_t term, const std::string& worker, const std::string& incarnation, timeout limit) override {
-    return only_done(write("close_session", parameters().add(number(term)).add(worker).add(incarnation), limit));
+  expected<done> close_session(std::uint64_t term, const std::string& worker, const std::string& incarnation,
+                               timeout limit) override {
+    return only_done(
+        write("close_session", parameters().add(number(term)).add(worker).add(incarnation), limit));
   }
 
   expected<upkeep> maintain(duration retention, timeout limit) override {
     auto until = deadline(limit);
-    if (auto ready = connected(until); !ready)
-      return ready.failure();
+    if (auto ready = connected(until); !ready) return ready.failure();
     return maintain_history(db_, retention, until);
   }
 
@@ -256,29 +253,26 @@ private:
   static steady_time deadline(timeout limit) { return std::chrono::steady_clock::now() + limit; }
 
   static expected<done> only_done(const expected<rows>& answer) {
-    if (!answer)
-      return answer.failure();
+    if (!answer) return answer.failure();
     return done{};
   }
 
   expected<done> put_on_list(std::uint64_t term, steady_time until) {
     auto answer = db_.run("enlist", parameters().add(number(term)), until, effect::write);
-    if (!answer)
-      return answer.failure();
+    if (!answer) return answer.failure();
     if (answer->count() == 0)
       return error{ec::deposed, "term " + std::to_string(term) + " is over; another coordinator leads"};
     return done{};
   }
 
-  /// Connects if need be. A new session of a lane that writes for a term is put on that term's list before anything else.
+  /// Connects if need be. A new session of a lane that writes for a term is put on that term's list before
+  /// anything else.
   expected<done> connected(steady_time until) {
     bool fresh = false;
     auto ready = db_.connect(until, &fresh);
-    if (!ready || !fresh || !enlisted_)
-      return ready;
+    if (!ready || !fresh || !enlisted_) return ready;
     auto listed = put_on_list(enlisted_, until);
-    if (listed)
-      return ready;
+    if (listed) return ready;
     if (listed.failure().code == ec::deposed) {
       enlisted_ = 0; // each write of that term says so itself
       return ready;
@@ -287,12 +281,15 @@ private:
     return listed;
   }
 
-  expected<rows> read(std::string_view name, const parameters& values, timeout limit) { return call(name, values, limit, effect::read); }
-  expected<rows> write(std::string_view name, const parameters& values, timeout limit) { return call(name, values, limit, effect::write); }
+  expected<rows> read(std::string_view name, const parameters& values, timeout limit) {
+    return call(name, values, limit, effect::read);
+  }
+  expected<rows> write(std::string_view name, const parameters& values, timeout limit) {
+    return call(name, values, limit, effect::write);
+  }
   expected<rows> call(std::string_view name, const parameters& values, timeout limit, effect what) {
     auto until = deadline(limit);
-    if (auto ready = connected(until); !ready)
-      return ready.failure();
+    if (auto ready = connected(until); !ready) return ready.failure();
     return db_.run(name, values, until, what);
   }
 
@@ -303,6 +300,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<task_store> make_postgres_store(postgres_options options) { return std::make_unique<postgres_store>(std::move(options)); }
+std::unique_ptr<task_store> make_postgres_store(postgres_options options) {
+  return std::make_unique<postgres_store>(std::move(options));
+}
 
 } // namespace taskmaster

@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::int64_t infinity = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t minus_infinity = std::numeric_limits<std::int64_t>::min();
-constexpr std::int64_t epoch = 946'684'800'000'000; // 2000-01-01, where PostgreSQL counts from, in Unix microseconds
+constexpr std::int64_t epoch =
+    946'684'800'000'000; // 2000-01-01, where PostgreSQL counts from, in Unix microseconds
 constexpr std::int64_t day = 86'400'000'000;
 
 template <class T>
@@ -26,8 +27,7 @@ std::string big_endian(T value) {
 template <class T>
 T from_big_endian(std::string_view bytes) {
   std::make_unsigned_t<T> value = 0;
-  if (bytes.size() < sizeof(T))
-    return 0;
+  if (bytes.size() < sizeof(T)) return 0;
   for (std::size_t i = 0; i < sizeof(T); ++i)
     value = static_cast<std::make_unsigned_t<T>>(value << 8 | static_cast<unsigned char>(bytes[i]));
   return static_cast<T>(value);
@@ -49,8 +49,7 @@ void put_quoted(std::string& out, std::string_view text) {
 
 taskmaster::uuid uuid_of(std::string_view bytes) {
   taskmaster::uuid id;
-  if (bytes.size() == id.bytes.size())
-    std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
+  if (bytes.size() == id.bytes.size()) std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
   return id;
 }
 
@@ -61,13 +60,14 @@ std::string encode(std::int32_t value) { return big_endian(value); }
 std::string encode(std::int64_t value) { return big_endian(value); }
 std::string encode(std::uint64_t value) { return big_endian(value); }
 std::string encode(double value) { return big_endian(std::bit_cast<std::int64_t>(value)); }
-std::string encode(const uuid& value) { return {reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size()}; }
+std::string encode(const uuid& value) {
+  return {reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size()};
+}
 std::string encode(std::string_view value) { return std::string(value); }
 
 std::string encode(timestamp value) {
   auto us = value.time_since_epoch().count();
-  if (value == timestamp::max())
-    return big_endian(infinity);
+  if (value == timestamp::max()) return big_endian(infinity);
   return big_endian(us < minus_infinity + epoch ? minus_infinity : us - epoch);
 }
 
@@ -79,8 +79,7 @@ std::string encode(duration value) {
 std::string encode_jsonb(const std::map<std::string, std::string>& object) {
   std::string out = "\1{"; // version 1 of the format, then the text
   for (const auto& [key, value] : object) {
-    if (out.size() > 2)
-      out += ',';
+    if (out.size() > 2) out += ',';
     put_quoted(out, key);
     out += ':';
     put_quoted(out, value);
@@ -89,8 +88,9 @@ std::string encode_jsonb(const std::map<std::string, std::string>& object) {
 }
 
 array::array(type element) {
-  bytes_ = big_endian<std::int32_t>(1) + big_endian<std::int32_t>(0) + big_endian(static_cast<std::uint32_t>(element))
-           + big_endian<std::int32_t>(0) + big_endian<std::int32_t>(1); // dimensions, nulls, type, length, first index
+  bytes_ = big_endian<std::int32_t>(1) + big_endian<std::int32_t>(0) +
+           big_endian(static_cast<std::uint32_t>(element)) + big_endian<std::int32_t>(0) +
+           big_endian<std::int32_t>(1); // dimensions, nulls, type, length, first index
 }
 
 array& array::add_bytes(std::string_view bytes) {
@@ -124,7 +124,8 @@ int rows::count() const { return result_ ? PQntuples(result_.get()) : 0; }
 std::int64_t rows::affected() const { return result_ ? std::atoll(PQcmdTuples(result_.get())) : 0; }
 
 std::string_view rows::bytes(int row, int column) const {
-  return {PQgetvalue(result_.get(), row, column), static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
+  return {PQgetvalue(result_.get(), row, column),
+          static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
 }
 
 bool rows::null(int row, int column) const { return PQgetisnull(result_.get(), row, column) != 0; }
@@ -132,41 +133,42 @@ bool rows::boolean(int row, int column) const {
   auto b = bytes(row, column);
   return !b.empty() && b[0] != 0;
 }
-std::int32_t rows::int4(int row, int column) const { return from_big_endian<std::int32_t>(bytes(row, column)); }
-std::int64_t rows::int8(int row, int column) const { return from_big_endian<std::int64_t>(bytes(row, column)); }
+std::int32_t rows::int4(int row, int column) const {
+  return from_big_endian<std::int32_t>(bytes(row, column));
+}
+std::int64_t rows::int8(int row, int column) const {
+  return from_big_endian<std::int64_t>(bytes(row, column));
+}
 double rows::float8(int row, int column) const { return std::bit_cast<double>(int8(row, column)); }
 std::string rows::text(int row, int column) const { return std::string(bytes(row, column)); }
 taskmaster::uuid rows::uuid(int row, int column) const { return uuid_of(bytes(row, column)); }
 
 taskmaster::timestamp rows::timestamp(int row, int column) const {
   auto us = int8(row, column);
-  if (us == minus_infinity)
-    return taskmaster::timestamp::min();
+  if (us == minus_infinity) return taskmaster::timestamp::min();
   if (us > infinity - epoch) // infinity itself, and years that our clock does not reach
     return taskmaster::timestamp::max();
   return taskmaster::timestamp{taskmaster::duration{us + epoch}};
 }
 
 std::optional<taskmaster::timestamp> rows::maybe_timestamp(int row, int column) const {
-  if (null(row, column))
-    return std::nullopt;
+  if (null(row, column)) return std::nullopt;
   return timestamp(row, column);
 }
 
 taskmaster::duration rows::interval(int row, int column) const {
   auto b = bytes(row, column);
-  if (b.size() < 16)
-    return taskmaster::duration{0};
+  if (b.size() < 16) return taskmaster::duration{0};
   // Days and months only come through SQL; PostgreSQL itself compares a month as thirty days.
-  std::int64_t days = from_big_endian<std::int32_t>(b.substr(8)), months = from_big_endian<std::int32_t>(b.substr(12));
+  std::int64_t days = from_big_endian<std::int32_t>(b.substr(8)),
+               months = from_big_endian<std::int32_t>(b.substr(12));
   return taskmaster::duration{from_big_endian<std::int64_t>(b) + (days + months * 30) * day};
 }
 
 std::vector<taskmaster::uuid> rows::uuids(int row, int column) const {
   std::vector<taskmaster::uuid> ids;
   auto b = bytes(row, column);
-  if (b.size() < 20)
-    return ids;
+  if (b.size() < 20) return ids;
   auto count = from_big_endian<std::int32_t>(b.substr(12));
   b.remove_prefix(20);
   for (std::int32_t i = 0; i < count && b.size() >= 20; ++i, b.remove_prefix(20))
@@ -177,8 +179,7 @@ std::vector<taskmaster::uuid> rows::uuids(int row, int column) const {
 std::map<std::string, std::string> rows::labels(int row, int column) const {
   std::map<std::string, std::string> found;
   auto b = bytes(row, column);
-  if (b.size() < 2)
-    return found;
+  if (b.size() < 2) return found;
   auto object = nlohmann::json::parse(b.substr(1), nullptr, false);
   if (object.is_object())
     for (const auto& [key, value] : object.items())

@@ -1,5 +1,5 @@
-// PostgreSQL's binary format, both ways: nothing is quoted, printed or parsed. Used by the files of postgres_store.
-// Plain values; one thread.
+// PostgreSQL's binary format, both ways: nothing is quoted, printed or parsed. Used by the files of
+// postgres_store. Plain values; one thread.
 #pragma once
 #include "schema/task.hpp"
 
@@ -38,7 +38,8 @@ std::string encode(duration value);
 std::string encode(std::string_view value); // text, bytea
 inline std::string encode(const std::string& value) { return encode(std::string_view(value)); }
 inline std::string encode(const char* value) { return encode(std::string_view(value)); }
-/// A flat object of texts. The bytes are taken as they are: the server judges them, so that it refuses what it cannot keep.
+/// A flat object of texts. The bytes are taken as they are: the server judges them, so that it refuses what
+/// it cannot keep.
 std::string encode_jsonb(const std::map<std::string, std::string>& object);
 
 /// A one-dimensional array, filled element by element.

@@ -135,7 +135,7 @@ struct task_filter {
 };
 
 struct task_page {
-  std::vector<task_record> tasks; // newest first by id
+  std::vector<task_record> tasks; // newest first by id; fewer than asked when limits::page_bytes are reached
   std::string next_cursor;        // empty: no more
 };
 
@@ -187,6 +187,7 @@ public:
   virtual expected<window_page> load_window(const bucket_key& bucket, const window_mark& after, std::size_t rows, std::size_t bytes, timeout limit) = 0;
   /// A cursor from which a pass meets every row not yet committed now.
   virtual expected<scan_cursor> scan_start(timeout limit) = 0;
+  /// At most `rows` rows and about limits::page_bytes of payload (at least one row if there is any).
   virtual expected<scan_page> scan(const scan_cursor& from, std::size_t rows, timeout limit) = 0;
   /// The unfinished rows among `ids`, any order.
   virtual expected<std::vector<task>> load(const std::vector<uuid>& ids, timeout limit) = 0;
@@ -196,7 +197,8 @@ public:
   // -- the leader's writes (R4): ec::deposed when the term is over -------------------------------------------------
 
   virtual expected<recorded> record(std::uint64_t term, const std::vector<task_change>& changes, timeout limit) = 0;
-  /// A finished task back to work: same id, attempt + 1, failures 0. not_found, conflict (unfinished, or its unique_key is taken).
+  /// A finished task back to work: same id, attempt + 1, failures 0. not_found, conflict (unfinished, or its unique_key is taken),
+  /// unavailable (somebody's open transaction holds the unique_key).
   virtual expected<task> reopen(std::uint64_t term, const uuid& id, timeout limit) = 0;
   virtual expected<done> open_session(std::uint64_t term, const session_row& row, timeout limit) = 0;
   virtual expected<done> close_session(std::uint64_t term, const std::string& worker, const std::string& incarnation, timeout limit) = 0;

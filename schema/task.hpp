@@ -50,6 +50,7 @@ constexpr std::int32_t attempts = 1'000; // max_attempts
 constexpr std::int32_t priority = 9;
 constexpr std::size_t output_bytes = 64u << 10;
 constexpr std::size_t page = 1'000;
+constexpr std::size_t page_bytes = 4'000'000; // of a page of tasks, so that it fits a gRPC message; one task always does
 constexpr duration horizon = std::chrono::hours(24 * 3653); // run_at within 10 years
 constexpr duration timeout = std::chrono::hours(24 * 30);
 } // namespace limits

@@ -59,23 +59,21 @@ postgres_server& postgres_server::shared() {
 
 postgres_server::postgres_server() : programs_(find_programs()) {
   auto pattern = (fs::temp_directory_path() / "taskmaster-test-XXXXXX").string();
-  if (!::mkdtemp(pattern.data()))
-    throw std::runtime_error("cannot make a temporary folder");
+  if (!::mkdtemp(pattern.data())) throw std::runtime_error("cannot make a temporary folder");
   folder_ = pattern;
   if (::geteuid() == 0) { // PostgreSQL refuses to run as root
     auto* other = ::getpwnam("postgres");
-    if (!other)
-      other = ::getpwnam("nobody");
+    if (!other) other = ::getpwnam("nobody");
     if (!other || ::chown(folder_.c_str(), other->pw_uid, other->pw_gid) != 0)
       throw std::runtime_error("cannot hand the temporary folder to the user that runs PostgreSQL");
     user_ = other->pw_uid;
     group_ = other->pw_gid;
   }
-  auto pid = spawn("initdb", "-D " + folder_ + "/data -A trust -U postgres -E UTF8 --locale=C.UTF-8 --no-sync");
+  auto pid =
+      spawn("initdb", "-D " + folder_ + "/data -A trust -U postgres -E UTF8 --locale=C.UTF-8 --no-sync");
   int status = 0;
   ::waitpid(pid, &status, 0);
-  if (status != 0)
-    throw std::runtime_error("initdb failed: " + read_file(folder_ + "/log"));
+  if (status != 0) throw std::runtime_error("initdb failed: " + read_file(folder_ + "/log"));
   start();
 }
 
@@ -91,22 +89,20 @@ postgres_server::~postgres_server() {
 pid_t postgres_server::spawn(const std::string& program, const std::string& arguments) {
   std::vector<std::string> words{programs_ + "/" + program};
   std::istringstream list(arguments);
-  for (std::string word; list >> word;)
-    words.push_back(word);
+  for (std::string word; list >> word;) words.push_back(word);
   std::vector<char*> argv;
-  for (auto& word : words)
-    argv.push_back(word.data());
+  for (auto& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   auto log = ::open((folder_ + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   auto parent = ::getpid();
   auto pid = ::fork();
   if (pid == 0) {
-    if (user_ != 0 && (::setgroups(0, nullptr) != 0 || ::setresgid(group_, group_, group_) != 0 || ::setresuid(user_, user_, user_) != 0))
+    if (user_ != 0 && (::setgroups(0, nullptr) != 0 || ::setresgid(group_, group_, group_) != 0 ||
+                       ::setresuid(user_, user_, user_) != 0))
       ::_exit(126);
     // After the change of user, which clears it. The server ends when the test does, however the test ends.
     ::prctl(PR_SET_PDEATHSIG, SIGQUIT);
-    if (::getppid() != parent || ::chdir(folder_.c_str()) != 0)
-      ::_exit(126);
+    if (::getppid() != parent || ::chdir(folder_.c_str()) != 0) ::_exit(126);
     ::setpgid(0, 0); // a Ctrl-C at the test is none at the server
     ::dup2(log, 1);
     ::dup2(log, 2);
@@ -114,14 +110,15 @@ pid_t postgres_server::spawn(const std::string& program, const std::string& argu
     ::_exit(127);
   }
   ::close(log);
-  if (pid < 0)
-    throw std::runtime_error("cannot fork");
+  if (pid < 0) throw std::runtime_error("cannot fork");
   return pid;
 }
 
 void postgres_server::start() {
   // Durability is not what these tests look at, and it is most of the time they would take.
-  pid_ = spawn("postgres", "-D " + folder_ + "/data -k " + folder_ + " -c listen_addresses= -c fsync=off -c max_connections=60 -c shared_buffers=64MB");
+  pid_ = spawn("postgres",
+               "-D " + folder_ + "/data -k " + folder_ +
+                   " -c listen_addresses= -c fsync=off -c max_connections=60 -c shared_buffers=64MB");
   auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (PQping(url("postgres").c_str()) != PQPING_OK) {
     if (::waitpid(pid_, nullptr, WNOHANG) == pid_ || std::chrono::steady_clock::now() > until) {
@@ -138,7 +135,9 @@ void postgres_server::stop(int signal) {
   pid_ = 0;
 }
 
-std::string postgres_server::url(const std::string& database) const { return "postgresql://postgres@/" + database + "?host=" + folder_; }
+std::string postgres_server::url(const std::string& database) const {
+  return "postgresql://postgres@/" + database + "?host=" + folder_;
+}
 
 std::string postgres_server::empty_database() {
   auto name = "case_" + std::to_string(++made_);
@@ -150,8 +149,7 @@ std::string postgres_server::fresh_database() {
   if (!template_made_) {
     sql(url("postgres"), "CREATE DATABASE migrated");
     auto done = migrate(url("migrated"), std::chrono::seconds(60));
-    if (!done)
-      throw std::runtime_error(to_string(done.failure()));
+    if (!done) throw std::runtime_error(to_string(done.failure()));
     template_made_ = true;
   }
   auto name = "case_" + std::to_string(++made_);
@@ -166,6 +164,15 @@ std::string sql(const std::string& url, const std::string& text) {
   if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
     throw std::runtime_error(PQerrorMessage(c.get()));
   return PQntuples(r.get()) > 0 ? PQgetvalue(r.get(), 0, 0) : "";
+}
+
+std::string refusal(const std::string& url, const std::string& text) {
+  try {
+    sql(url, text);
+    return "";
+  } catch (const std::exception& e) {
+    return e.what();
+  }
 }
 
 } // namespace taskmaster::test

@@ -1,6 +1,6 @@
-// A PostgreSQL of the tests' own: one server a test binary, in a temporary folder, on a unix socket only. It starts with the first
-// question, ends with the process, also when a test fails or the process is killed. Used by every test folder that wants a real
-// database (link taskmaster_test_postgres). One thread.
+// A PostgreSQL of the tests' own: one server a test binary, in a temporary folder, on a unix socket only. It
+// starts with the first question, ends with the process, also when a test fails or the process is killed.
+// Used by every test folder that wants a real database (link taskmaster_test_postgres). One thread.
 #pragma once
 #include <string>
 #include <sys/types.h>
@@ -38,7 +38,10 @@ private:
   bool template_made_ = false;
 };
 
-/// Runs SQL on a connection of its own; the first column of the first row, or throws std::runtime_error with the server's words.
+/// Runs SQL on a connection of its own; the first column of the first row, or throws std::runtime_error with
+/// the server's words.
 std::string sql(const std::string& url, const std::string& text);
+/// What the server says against it, "" when it takes it.
+std::string refusal(const std::string& url, const std::string& text);
 
 } // namespace taskmaster::test
