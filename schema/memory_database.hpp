@@ -50,6 +50,7 @@ public:
   std::map<bucket_key, std::set<place>> windows;
   std::set<std::pair<std::uint64_t, uuid>> by_xid;
   std::set<std::string> queues;
+  std::map<std::string, queue_settings> settings;
   std::map<std::pair<std::string, std::string>, std::uint64_t> sessions; // (worker, incarnation) -> term
   std::optional<lease_row> leader;
   std::uint64_t next_xid = 1000;

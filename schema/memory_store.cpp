@@ -3,6 +3,7 @@
 #include "schema/memory_database.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace taskmaster {
 
@@ -114,6 +115,17 @@ public:
     return answer;
   }
 
+  expected<std::vector<queue_settings>> settings(timeout) override {
+    std::lock_guard guard{db_->mutex};
+    std::vector<queue_settings> answer;
+    for (const auto& name : db_->queues) {
+      const auto at = db_->settings.find(name);
+      answer.push_back(at == db_->settings.end() ? queue_settings{} : at->second);
+      answer.back().name = name;
+    }
+    return answer;
+  }
+
   expected<leader_info> leader(timeout) override {
     std::lock_guard guard{db_->mutex};
     if (!db_->leader) return error{ec::not_found, "no coordinator has led yet; start one"};
@@ -184,6 +196,26 @@ public:
     return page;
   }
 
+  expected<window_page> load_window_past(const bucket_key& bucket, const window_mark& after, std::size_t rows,
+                                         std::size_t bytes, const std::set<std::string>& keys, std::size_t walk,
+                                         timeout) override {
+    std::lock_guard guard{db_->mutex};
+    return walk_window(bucket, after, rows, bytes, walk,
+                       [&](const task& t) { return t.concurrency_key.empty() || !keys.contains(t.concurrency_key); });
+  }
+
+  expected<std::vector<window_page>> load_key_windows(const std::vector<key_window>& windows, std::size_t rows,
+                                                      std::size_t bytes, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    std::vector<window_page> pages;
+    for (const auto& w : windows) {
+      pages.push_back(walk_window(w.bucket, w.after, rows, bytes, std::numeric_limits<std::size_t>::max(),
+                                  [&](const task& t) { return t.concurrency_key == w.key; }));
+      pages.back().walked.reset();
+    }
+    return pages;
+  }
+
   expected<scan_cursor> scan_start(timeout) override {
     std::lock_guard guard{db_->mutex};
     return scan_cursor{db_->next_xid, 0, {}, 0};
@@ -245,6 +277,16 @@ public:
     return db_->reopen(id);
   }
 
+  expected<done> set_queue(std::uint64_t term, const queue_settings& settings, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    auto answer = under(term);
+    if (answer) {
+      db_->queues.insert(settings.name);
+      db_->settings[settings.name] = settings;
+    }
+    return answer;
+  }
+
   expected<done> open_session(std::uint64_t term, const session_row& row, timeout) override {
     std::lock_guard guard{db_->mutex};
     auto answer = under(term);
@@ -269,6 +311,29 @@ public:
   }
 
 private:
+  template <class Passes>
+  window_page walk_window(const bucket_key& bucket, const window_mark& after, std::size_t rows, std::size_t bytes,
+                          std::size_t walk, Passes passes) const {
+    window_page page;
+    const auto window = db_->windows.find(bucket);
+    if (window == db_->windows.end()) return page;
+    std::size_t sum = 0, walked = 0;
+    for (auto at = window->second.upper_bound({after.run_at, after.id}); at != window->second.end(); ++at) {
+      const auto& t = db_->tasks.at(at->second).task;
+      const bool full = passes(t) && (page.tasks.size() >= rows || (sum >= bytes && !page.tasks.empty()));
+      if (full || walked == walk) {
+        page.more = true;
+        break;
+      }
+      ++walked;
+      page.walked = window_mark{at->first, at->second};
+      if (!passes(t)) continue;
+      sum += t.payload->size();
+      page.tasks.push_back(t);
+    }
+    return page;
+  }
+
   expected<done> under(std::uint64_t term) const {
     if (auto over = db_->deposed(term)) return *over;
     return done{};

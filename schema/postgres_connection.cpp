@@ -233,7 +233,7 @@ struct raw_parameters {
 raw_parameters raw(const parameters& p) {
   raw_parameters r;
   for (const auto& value : p.values()) {
-    r.values.push_back(value.data());
+    r.values.push_back(p.null(r.values.size()) ? nullptr : value.data());
     r.lengths.push_back(static_cast<int>(value.size()));
     r.formats.push_back(1);
   }

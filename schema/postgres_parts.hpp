@@ -18,6 +18,14 @@ expected<std::vector<inserted>> insert_tasks(connection& db, std::set<std::strin
 expected<task_page> list_tasks(connection& db, const task_filter& filter, steady_time deadline);
 expected<recorded> record_changes(connection& db, std::uint64_t term, const std::vector<task_change>& changes,
                                   steady_time deadline);
+expected<std::vector<queue_settings>> read_settings(connection& db, steady_time deadline);
+expected<done> write_settings(connection& db, std::uint64_t term, const queue_settings& settings,
+                              steady_time deadline);
+expected<window_page> load_past(connection& db, const bucket_key& bucket, const window_mark& after,
+                                std::size_t rows, std::size_t bytes, const std::set<std::string>& keys,
+                                std::size_t walk, steady_time deadline);
+expected<std::vector<window_page>> load_keys(connection& db, const std::vector<key_window>& windows,
+                                             std::size_t rows, std::size_t bytes, steady_time deadline);
 expected<task_store::upkeep> maintain_history(connection& db, duration retention, steady_time deadline);
 
 /// An earliest finished_at for the rows of that id: no task is finished before it is made, but clocks may

@@ -80,6 +80,12 @@ public:
     return queues;
   }
 
+  expected<std::vector<queue_settings>> settings(timeout limit) override {
+    auto until = deadline(limit);
+    if (auto ready = connected(until); !ready) return ready.failure();
+    return read_settings(db_, until);
+  }
+
   expected<leader_info> leader(timeout limit) override {
     auto found = read("leader", {}, limit);
     if (!found) return found.failure();
@@ -168,6 +174,21 @@ public:
     return page;
   }
 
+  expected<window_page> load_window_past(const bucket_key& bucket, const window_mark& after, std::size_t rows,
+                                         std::size_t bytes, const std::set<std::string>& keys, std::size_t walk,
+                                         timeout limit) override {
+    auto until = deadline(limit);
+    if (auto ready = connected(until); !ready) return ready.failure();
+    return load_past(db_, bucket, after, rows, bytes, keys, walk, until);
+  }
+
+  expected<std::vector<window_page>> load_key_windows(const std::vector<key_window>& windows, std::size_t rows,
+                                                      std::size_t bytes, timeout limit) override {
+    auto until = deadline(limit);
+    if (auto ready = connected(until); !ready) return ready.failure();
+    return load_keys(db_, windows, rows, bytes, until);
+  }
+
   expected<scan_cursor> scan_start(timeout limit) override {
     auto found = read("scan_start", {}, limit);
     if (!found) return found.failure();
@@ -230,6 +251,12 @@ public:
     if (!found) return found.failure();
     if (found->count() == 0) return error{ec::internal, "reopen_task_v1 gave no row"};
     return read_task(*found, 0, 0);
+  }
+
+  expected<done> set_queue(std::uint64_t term, const queue_settings& settings, timeout limit) override {
+    auto until = deadline(limit);
+    if (auto ready = connected(until); !ready) return ready;
+    return write_settings(db_, term, settings, until);
   }
 
   expected<done> open_session(std::uint64_t term, const session_row& row, timeout limit) override {

@@ -4,6 +4,7 @@
 #include "schema/task.hpp"
 
 #include <memory>
+#include <set>
 #include <vector>
 
 struct pg_result;
@@ -78,9 +79,20 @@ public:
     values_.push_back(std::move(value).bytes());
     return *this;
   }
+  template <class T>
+  parameters& add(const std::optional<T>& value) {
+    return value ? add(*value) : add_null();
+  }
+  parameters& add_null() {
+    nulls_.insert(values_.size());
+    values_.emplace_back();
+    return *this;
+  }
+  bool null(std::size_t place) const { return nulls_.contains(place); }
   const std::vector<std::string>& values() const { return values_; }
 
 private:
+  std::set<std::size_t> nulls_;
   std::vector<std::string> values_;
 };
 

@@ -4,6 +4,7 @@
 // answers ec::unavailable, ec::deadline_exceeded or ec::ambiguous when the database does not. Times in
 // answers are of the database's clock.
 #pragma once
+#include "schema/queue.hpp"
 #include "schema/task.hpp"
 
 #include <chrono>
@@ -54,6 +55,14 @@ struct window_mark {
 struct window_page {
   std::vector<task> tasks; // after the mark asked for, in (run_at, id) order
   bool more = false;       // rows may follow the last one
+  std::optional<window_mark> walked; // with `more`: the page is complete up to here instead of up to its last row
+};
+
+/// The window of one concurrency_key in a bucket.
+struct key_window {
+  bucket_key bucket;
+  std::string key;
+  window_mark after;
 };
 
 /// Where a scan goes on. A pass walks rows by (xid, id) in pages; a finished pass leaves the xmin of its own
@@ -175,6 +184,8 @@ public:
   /// Oldest first; of a finished task the last run too.
   virtual expected<std::vector<attempt_record>> attempts(const uuid& id, timeout limit) = 0;
   virtual expected<std::vector<queue_summary>> queues(timeout limit) = 0;
+  /// What people set, of every queue that the database knows by name.
+  virtual expected<std::vector<queue_settings>> settings(timeout limit) = 0;
   virtual expected<leader_info> leader(timeout limit) = 0; ///< not_found before the first leader
   virtual expected<timestamp> clock(timeout limit) = 0;
 
@@ -201,6 +212,15 @@ public:
   /// At most `rows` rows and about `bytes` of payload (at least one row if there is any).
   virtual expected<window_page> load_window(const bucket_key& bucket, const window_mark& after,
                                             std::size_t rows, std::size_t bytes, timeout limit) = 0;
+  /// The same without the rows of `keys`. At most `walk` rows are looked at, so a page may be empty and more to come.
+  virtual expected<window_page> load_window_past(const bucket_key& bucket, const window_mark& after,
+                                                 std::size_t rows, std::size_t bytes,
+                                                 const std::set<std::string>& keys, std::size_t walk,
+                                                 timeout limit) = 0;
+  /// For each, in the order asked: at most `rows` rows and about `bytes` of payload of its key alone.
+  virtual expected<std::vector<window_page>> load_key_windows(const std::vector<key_window>& windows,
+                                                              std::size_t rows, std::size_t bytes,
+                                                              timeout limit) = 0;
   /// A cursor from which a pass meets every row not yet committed now.
   virtual expected<scan_cursor> scan_start(timeout limit) = 0;
   /// At most `rows` rows and about limits::page_bytes of payload (at least one row if there is any).
@@ -218,6 +238,8 @@ public:
   /// A finished task back to work: same id, attempt + 1, failures 0. not_found, conflict (unfinished, or its
   /// unique_key is taken), unavailable (somebody's open transaction holds the unique_key).
   virtual expected<task> reopen(std::uint64_t term, const uuid& id, timeout limit) = 0;
+  /// Replaces the queue's settings; the queue need not exist.
+  virtual expected<done> set_queue(std::uint64_t term, const queue_settings& settings, timeout limit) = 0;
   virtual expected<done> open_session(std::uint64_t term, const session_row& row, timeout limit) = 0;
   virtual expected<done> close_session(std::uint64_t term, const std::string& worker,
                                        const std::string& incarnation, timeout limit) = 0;
