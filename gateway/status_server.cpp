@@ -14,10 +14,24 @@ constexpr std::size_t status_threads = 4;
 
 struct status_server::parts {
   explicit parts(std::shared_ptr<prometheus::Registry> r) : registry(std::move(r)), server(status_threads, std::chrono::seconds(2)) {
-    server.Get("/healthz", [](const httplib::Request&, httplib::Response& res) { res.set_content("{\"status\":\"alive\"}", "application/json"); });
-    server.Get("/metrics", [this](const httplib::Request&, httplib::Response& res) {
-      res.set_content(prometheus::TextSerializer().Serialize(registry->Collect()), "text/plain; version=0.0.4; charset=utf-8");
+    server.set_pre_routing_handler([this](const httplib::Request& req, httplib::Response& res) {
+      answer(req, res);
+      return httplib::Server::HandlerResponse::Handled;
     });
+  }
+
+  /// By the target: http_server keeps paths away from the library's own routing.
+  void answer(const httplib::Request& req, httplib::Response& res) {
+    const bool reads = req.method == "GET" || req.method == "HEAD";
+    if (reads && req.target == "/healthz") {
+      res.set_content("{\"status\":\"alive\"}", "application/json");
+    } else if (reads && req.target == "/metrics") {
+      res.set_content(prometheus::TextSerializer().Serialize(registry->Collect()), "text/plain; version=0.0.4; charset=utf-8");
+    } else {
+      http_server::current().close(); // a body, if there is one, stays unread
+      res.status = 404;
+      res.set_content("GET /healthz and GET /metrics are all that is here.\n", "text/plain");
+    }
   }
 
   std::shared_ptr<prometheus::Registry> registry;
