@@ -193,7 +193,8 @@ int run_scheduler(const node_settings& s) {
   auto meters = std::make_shared<metrics>(std::make_shared<prometheus::Registry>());
   node_system_config config;
   caf::actor_system system(config);
-  auto coordinator = system.spawn(coordinator_client, s.coordinators);
+  const auto calls = std::make_shared<open_calls>();
+  auto coordinator = system.spawn(coordinator_client, s.coordinators, calls);
   scheduler_node scheduler(system, postgres_stores(url, "scheduler"), meters, coordinator);
   http_gateway http(system, scheduler.actor(), http_settings(s, meters));
   std::vector<std::unique_ptr<grpc::Service>> services;
@@ -211,6 +212,7 @@ int run_scheduler(const node_settings& s) {
   if (grpc) grpc->stop();
   scheduler.stop();
   caf::anon_send(coordinator, stop_atom::value);
+  calls->close();
   signals_kill();
   return code;
 }
