@@ -20,6 +20,9 @@ void plan::lead(const leader_lease& lease, bool grace) {
 void plan::resign() {
   entries_.clear();
   buckets_.clear();
+  queues_.clear();
+  alarms_.clear();
+  thirsty_.clear();
   expiries_.clear();
   stones_.clear();
   open_reads_.clear();
@@ -29,51 +32,53 @@ void plan::resign() {
   changes_.clear();
   ++generation_;
   grace_ = false;
+  virtual_now_ = 0;
+  due_until_ = timestamp::min();
 }
 
 void plan::end_grace(timestamp now) {
   grace_ = false;
-  for (auto& [key, b] : buckets_) {
-    const auto held = std::move(b->held);
-    b->held.clear();
-    for (const auto& at : held) {
-      auto& e = *entries_.at(at.id);
-      e.placed = false;
-      b->bytes -= e.row.payload ? e.row.payload->size() : 0;
-      if (!e.row.marked.none()) {
-        lose(e); // R16: marked and unclaimed
-      } else if (e.cancel_requested) {
-        finish(e, task_state::cancelled, "cancelled");
-      } else {
-        e.state = entry_state::waiting;
-        place(e);
-      }
+  std::vector<uuid> held;
+  for (auto& [key, b] : buckets_)
+    for (auto& [name, l] : b->lines)
+      for (const auto& at : l->held) held.push_back(at.id);
+  for (const auto& id : held) {
+    auto& e = *entries_.at(id);
+    unplace(e);
+    if (!e.row.marked.none()) {
+      lose(e); // R16: marked and unclaimed
+    } else if (e.cancel_requested) {
+      finish(e, task_state::cancelled, "cancelled");
+    } else {
+      set_state(e, entry_state::waiting);
+      place(e);
     }
   }
+  for (auto& [name, q] : queues_) readmit_all(*q); // what was held until it was known who runs
   expire_due(now);
 }
 
 // -- windows -----------------------------------------------------------------------------------------------------------
 
-void plan::load_buckets(const std::vector<bucket_key>& keys) {
-  for (const auto& key : keys) {
-    auto& slot = buckets_[key];
-    if (slot) continue;
+plan::bucket& plan::make_bucket(const bucket_key& key, position mark) {
+  auto& slot = buckets_[key];
+  if (!slot) {
     slot = std::make_unique<bucket>();
     slot->key = key;
+    slot->mark = mark;
+    slot->queue = &queue_of(key.queue);
+    slot->plain = &line_of(*slot, "");
   }
+  return *slot;
+}
+
+void plan::load_buckets(const std::vector<bucket_key>& keys) {
+  for (const auto& key : keys) make_bucket(key, position::start());
 }
 
 plan::bucket& plan::bucket_of(const task& row) {
-  const bucket_key key{row.queue, row.kind, row.priority};
-  auto& slot = buckets_[key];
-  if (!slot) {
-    // No row of it was there at the load, and the scan meets every later one: nothing is unknown.
-    slot = std::make_unique<bucket>();
-    slot->key = key;
-    slot->mark = position::end();
-  }
-  return *slot;
+  // If it is new: no row of it was there at the load, and the scan meets every later one, so nothing is unknown.
+  return make_bucket({row.queue, row.kind, row.priority}, position::end());
 }
 
 bool plan::news(const task& row) const { return !entries_.contains(row.id) && !stones_.covers(row.id, version_of(row)); }
@@ -87,9 +92,11 @@ plan::entry& plan::make_entry(task row) {
   auto made = std::make_unique<entry>();
   auto& e = *made;
   e.row = std::move(row);
-  e.home = &bucket_of(e.row);
-  e.state = maybe_held(e.row) ? entry_state::held : entry_state::waiting;
+  auto& b = bucket_of(e.row);
+  e.home = e.row.concurrency_key.empty() ? b.plain : &line_of(b, e.row.concurrency_key);
+  ++e.home->users;
   entries_.emplace(e.row.id, std::move(made));
+  set_state(e, maybe_held(e.row) ? entry_state::held : entry_state::waiting);
   return e;
 }
 
@@ -101,57 +108,22 @@ void plan::add(task row, timestamp now) {
   place(e);
 }
 
-void plan::place(entry& e) {
-  auto& b = *e.home;
-  const position at{e.row.run_at, e.row.id};
-  if (at > b.mark && e.state == entry_state::waiting) {
-    // Beyond the mark: a later refill brings it. One in flight may have been asked before this row was there.
-    if (b.filling && (!b.dropped || at < *b.dropped)) b.dropped = at;
-    const auto id = e.row.id;
-    bury(id, version_of(e.row));
-    entries_.erase(id);
-    return;
-  }
-  (e.state == entry_state::held ? b.held : b.waiting).insert(at);
-  e.placed = true;
-  b.bytes += e.row.payload ? e.row.payload->size() : 0;
-  if (e.state == entry_state::waiting && e.row.expires_at) expiries_.emplace(*e.row.expires_at, e.row.id);
-  if (b.waiting.size() > options_.window_rows * options_.window_most || b.bytes > options_.window_bytes * options_.window_most)
-    trim(b);
-}
-
-void plan::unplace(entry& e) {
-  if (!e.placed) return;
-  const position at{e.row.run_at, e.row.id};
-  e.home->waiting.erase(at);
-  e.home->held.erase(at);
-  e.home->bytes -= e.row.payload ? e.row.payload->size() : 0;
-  e.placed = false;
-  if (e.row.expires_at) expiries_.erase({*e.row.expires_at, e.row.id});
-}
-
-void plan::trim(bucket& b) {
-  // Half goes, from the tail, so that a burst does not trim on every announce.
-  const auto keep = std::max<std::size_t>(1, std::min(b.waiting.size() / 2, options_.window_rows * options_.window_most / 2));
-  while (b.waiting.size() > keep) {
-    const auto last = std::prev(b.waiting.end());
-    const auto at = *last;
-    auto& e = *entries_.at(at.id);
-    bury(at.id, version_of(e.row));
-    unplace(e);
-    entries_.erase(at.id);
-    b.mark = *std::prev(b.waiting.end());
-    if (b.filling && (!b.dropped || at < *b.dropped)) b.dropped = at;
-  }
-}
-
 void plan::put_back(entry& e) {
-  e.state = entry_state::waiting;
   e.session = 0;
   e.fence = {};
   e.started_at.reset();
   e.progress.clear();
+  set_state(e, entry_state::waiting);
   place(e);
+}
+
+void plan::forget(const uuid& id) {
+  const auto it = entries_.find(id);
+  auto& e = *it->second;
+  if (e.busy) vacate(e);
+  auto& l = *e.home;
+  entries_.erase(it);
+  leave_line(l);
 }
 
 void plan::erase(const uuid& id) {
@@ -159,7 +131,7 @@ void plan::erase(const uuid& id) {
   if (it == entries_.end()) return;
   unplace(*it->second);
   if (const auto s = sessions_.find(it->second->session); s != sessions_.end()) s->second.tasks.erase(id);
-  entries_.erase(it);
+  forget(id);
 }
 
 // -- what the database tells -------------------------------------------------------------------------------------------
@@ -175,12 +147,27 @@ std::vector<plan::refill> plan::take_refills(std::size_t most) {
   std::vector<refill> out;
   for (auto& [key, b] : buckets_) {
     if (out.size() >= most) break;
-    if (b->filling || b->complete() || b->waiting.size() + b->held.size() >= options_.window_low) continue;
+    if (b->filling || b->complete() || b->shut >= options_.shut_most) continue;
+    if (b->waiting - b->shut + b->held >= options_.window_low) continue;
     b->filling = true;
     b->dropped.reset();
-    out.push_back({open_read(), key, b->mark});
+    out.push_back({open_read(), key, b->mark, b->own_keys});
   }
   return out;
+}
+
+plan::position plan::refill_mark(const window_page& page, std::optional<position>& dropped, const position& after) const {
+  auto mark = position::end();
+  if (page.more && page.walked) mark = *page.walked;
+  else if (page.more && !page.tasks.empty()) mark = {page.tasks.back().run_at, page.tasks.back().id};
+  if (dropped && *dropped <= mark) {
+    // Everything before the first row left out is known; from there on the next refill looks again.
+    mark = *dropped;
+    mark.id.bytes.back() == 0 ? void(mark.run_at -= duration(1)) : void(--mark.id.bytes.back());
+    if (mark < after) mark = after;
+  }
+  dropped.reset();
+  return mark;
 }
 
 void plan::refilled(const refill& what, window_page page, timestamp now) {
@@ -189,14 +176,7 @@ void plan::refilled(const refill& what, window_page page, timestamp now) {
   if (found == buckets_.end() || !found->second->filling) return;
   auto& b = *found->second;
   b.filling = false;
-  auto mark = page.more && !page.tasks.empty() ? position{page.tasks.back().run_at, page.tasks.back().id} : position::end();
-  if (b.dropped && *b.dropped <= mark) {
-    // Everything before the first row left out is known; from there on the next refill looks again.
-    mark = *b.dropped;
-    mark.id.bytes.back() == 0 ? void(mark.run_at -= duration(1)) : void(--mark.id.bytes.back());
-    if (mark < what.after) mark = what.after;
-  }
-  b.dropped.reset();
+  const auto mark = refill_mark(page, b.dropped, what.after);
   b.mark = mark;
   for (auto& row : page.tasks) {
     if (position{row.run_at, row.id} > mark) break;
@@ -245,8 +225,8 @@ plan::size plan::count() const {
   n.buckets = buckets_.size();
   n.tombstones = stones_.size();
   for (const auto& [key, b] : buckets_) {
-    n.waiting += b->waiting.size();
-    n.held += b->held.size();
+    n.waiting += b->waiting;
+    n.held += b->held;
   }
   for (const auto& [id, s] : sessions_) n.running += s.tasks.size();
   n.settling = n.entries - std::min(n.entries, n.waiting + n.held + n.running);

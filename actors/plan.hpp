@@ -5,7 +5,13 @@
 // Memory is bounded whatever the backlog: of each bucket (queue, priority, kind) the plan holds a window of the rows in (run_at, id)
 // order, complete up to a mark, and asks for a refill when it runs low. Rows beyond the mark are left to later refills; a row
 // behind the mark that commits late is met by the scan.
+//
+// Within a bucket, the tasks of one concurrency_key stand in a line. A line whose key may not run more now is shut: it leaves what
+// dispatch looks at and does not count as a filled window, so it hides nothing. A line with many tasks gets a window and refills of its
+// own, and the bucket's refills go past its key.
 #pragma once
+#include "actors/explain.hpp"
+#include "actors/rate.hpp"
 #include "actors/session.hpp"
 #include "actors/tombstones.hpp"
 #include "schema/store.hpp"
@@ -29,6 +35,13 @@ struct plan_options {
   std::int32_t deferrals = 100;           // in a row (api.md)
   std::chrono::milliseconds announce_age{5'000};   // R9: older ones are left to the scan
   std::chrono::milliseconds tombstone_age{10'000}; // longer than announce_age plus the clock's uncertainty
+  std::size_t line_rows = 64;             // a refill's size of a line with a window of its own; at twice that a line gets one
+  std::size_t line_low = 16;
+  std::size_t line_bytes = 256u << 10;
+  std::size_t lines_a_refill = 64;
+  std::size_t shut_most = 100'000;        // tasks of shut lines in a bucket; past it the bucket's window is not refilled
+  std::chrono::seconds aged_after{60};    // due for so long, a task is aged, and
+  std::uint32_t aged_share = 10;          // every tenth hand-out is of the longest due among the aged, whatever its priority
   std::size_t dispatch_turn = 1'000;      // assignments in one turn, so that other messages get theirs
   std::uint64_t seed = 0;                 // of the retries' jitter
 };
@@ -66,15 +79,27 @@ public:
 
   /// The buckets there were at the load; later ones are born complete.
   void load_buckets(const std::vector<bucket_key>& keys);
+  /// What was set on queues, at the load: before anything is handed out. Token buckets are empty then, since nobody knows what the
+  /// last leader took from them.
+  void load_settings(const std::vector<queue_settings>& all);
   struct refill {
     std::uint64_t ticket = 0;
     bucket_key bucket;
     window_mark after;
+    std::set<std::string> past; // keys with windows of their own
   };
   /// At most `most` refills that are needed now; each is in flight until refilled() or refill_failed().
   std::vector<refill> take_refills(std::size_t most);
   void refilled(const refill& what, window_page page, timestamp now);
   void refill_failed(const refill& what);
+  struct key_refill {
+    std::uint64_t ticket = 0;
+    std::vector<key_window> windows;
+  };
+  /// Windows of single keys that are needed now; empty: none.
+  key_refill take_key_refill();
+  void key_refilled(const key_refill& what, std::vector<window_page> pages, timestamp now);
+  void key_refill_failed(const key_refill& what);
   /// A scan pass's page is a read too: its ticket keeps tombstones.
   std::uint64_t open_read();
   void close_read(std::uint64_t ticket);
@@ -110,16 +135,25 @@ public:
   /// settling = a change is on its way, acknowledge when it is recorded; stale = changes nothing; unknown = see what history says.
   result_verdict finished(session_id id, const run_result& r);
 
+  // -- limits (plan_limits.cpp) --------------------------------------------------------------------------------------
+
+  /// Takes effect with the next dispatch. What runs runs on.
+  void set_queue(const queue_settings& settings, timestamp now);
+  /// As set, or the defaults.
+  queue_settings settings_of(const std::string& queue) const;
+
   // -- deciding ------------------------------------------------------------------------------------------------------
 
   struct hand_out {
     session_id session = 0;
     std::vector<assignment> tasks;
   };
-  /// Hands out what is due within the workers' credit, highest priority first, then by run_at. True: more could go, call again.
+  /// Hands out what is due within the workers' credit and the queues' limits: the highest priority first; of one priority queues take
+  /// turns by their weights, within a queue its keys take turns (tasks without a key are one of them), within a key by run_at.
+  /// Every tenth hand-out goes to the longest due of those due for a minute. True: more could go, call again.
   bool dispatch(timestamp now, std::string_view secret, std::vector<hand_out>& out);
   /// When something becomes due or expires next, after `now`; what is due and blocked waits for credit, not for time.
-  std::optional<timestamp> next_due(timestamp now) const;
+  std::optional<timestamp> next_due(timestamp now);
 
   /// Changes to be recorded in this order (R7); each is settling until recorded().
   std::vector<task_change> take_changes();
@@ -173,6 +207,14 @@ public:
   };
   size count() const;
 
+  /// Every gate that holds this unfinished task now. `row` is what the database says; what the plan knows counts more.
+  std::vector<task_reason> explain(const task& row, timestamp now, const explain_clock& clock);
+  /// How many tasks count against the limits of this queue, or of one key of it.
+  std::size_t running_in(const std::string& queue) const;
+  std::size_t running_in(const std::string& queue, const std::string& key) const;
+  /// For tests: whether what is counted is what is there. Empty: it is.
+  std::string audit() const;
+
 private:
   enum class entry_state : std::uint8_t { held, waiting, marking, assigned, settling };
   using position = window_mark; // (run_at, id)
@@ -184,22 +226,91 @@ private:
     std::size_t members = 0;
     bool accepts(const bucket_key& key) const;
   };
+  struct entry;
+  struct line;
+  struct bucket;
+  struct queue_state;
+  /// A concurrency_key of a queue, as long as tasks of it are known or its token bucket is not full. The key "" has no limits.
+  struct key_state {
+    queue_state* home = nullptr;
+    std::string key;
+    double finish = 0; // virtual time at which its last turn was over
+    rate_meter meter;
+    std::vector<entry*> running; // what may be on a worker: assigned, marked, held, or its outcome not yet recorded
+    std::vector<line*> lines;
+    std::optional<timestamp> alarm; // stands in alarms_
+  };
+  struct head {
+    std::int32_t priority = 0;
+    double rank = 0;
+    position at;
+    bucket* from = nullptr;
+    bool operator<(const head& other) const { // the greatest goes first
+      if (priority != other.priority) return priority < other.priority;
+      return rank != other.rank ? rank > other.rank : at > other.at;
+    }
+    bool operator==(const head& other) const { return priority == other.priority && rank == other.rank && at == other.at; }
+  };
+  struct queue_state {
+    queue_settings settings;
+    rate_meter meter;
+    rate_meter fresh_key; // the meter that a key which was not known starts with
+    std::vector<entry*> running;
+    std::unordered_map<std::string, std::unique_ptr<key_state>> keys;
+    double finish = 0; // virtual time among queues
+    double now = 0;    // virtual time among its keys
+    std::vector<head> turn; // heap of its buckets, while dispatch() runs
+  };
+  enum class line_place : std::uint8_t { none, later, ready, shut };
+  /// The tasks of one key in one bucket.
+  struct line {
+    bucket* home = nullptr;
+    key_state* key = nullptr;
+    std::set<position> waiting, held;
+    line_place place = line_place::none;
+    position head;   // as filed in `later` or `ready`
+    double rank = 0; // as filed in `ready`
+    std::size_t users = 0; // entries that point here
+    // A window of its own: complete up to here.
+    std::optional<position> own;
+    bool filling = false;
+    bool thirsty = false; // stands in thirsty_
+    std::optional<position> dropped;
+    std::size_t bytes = 0;
+    bool complete() const { return !own || *own == position::end(); }
+  };
+  struct earlier {
+    bool operator()(const line* a, const line* b) const { return a->head < b->head; }
+  };
+  struct fairer {
+    bool operator()(const line* a, const line* b) const { return a->rank != b->rank ? a->rank < b->rank : a->head < b->head; }
+  };
   struct bucket {
     bucket_key key;
-    std::set<position> waiting, held;
+    queue_state* queue = nullptr;
+    std::unordered_map<std::string, std::unique_ptr<line>> lines;
+    line* plain = nullptr; // the line of tasks without a key
+    std::set<line*, earlier> later;  // the head is not due, as far as the last dispatch saw
+    std::set<line*, fairer> ready;   // the head is due; whose turn it is first
+    std::set<line*, earlier> oldest; // the same lines, the longest due first
     position mark = position::start();
     bool complete() const { return mark == position::end(); }
     bool filling = false;
     std::optional<position> dropped; // the first row left out while a refill was in flight: the refill may not have seen it
-    std::size_t bytes = 0;
+    std::size_t waiting = 0, held = 0, shut = 0; // tasks, and how many of those waiting are in shut lines
+    std::size_t loose = 0, loose_shut = 0;       // the same of lines without windows of their own
+    std::size_t bytes = 0;                       // payloads of these
+    std::set<std::string> own_keys;
     std::vector<signature*> takers;
     std::uint64_t takers_of = 0; // signature generation that `takers` was made for
   };
   struct entry {
     task row;
     entry_state state = entry_state::waiting;
-    bucket* home = nullptr;
+    line* home = nullptr;
     bool placed = false; // in home->waiting or home->held
+    bool busy = false;   // in running of its queue and key
+    std::size_t queue_place = 0, key_place = 0;
     session_id session = 0;
     taskmaster::fence fence;
     timestamp picked_at;
@@ -208,7 +319,41 @@ private:
     bool cancel_requested = false;
   };
 
+  // windows: plan.cpp, plan_lines.cpp
   bucket& bucket_of(const task& row);
+  bucket& make_bucket(const bucket_key& key, position mark);
+  queue_state& queue_of(const std::string& name);
+  line& line_of(bucket& b, const std::string& key);
+  void leave_line(line& l);
+  void forget(const uuid& id);
+  void set_state(entry& e, entry_state state);
+  void occupy(entry& e);
+  void vacate(entry& e);
+  void file(line& l);
+  void unfile(line& l);
+  void count_waiting(line& l, std::ptrdiff_t more);
+  void evict(line& l, const position& at);
+  void thirst(line& l);
+  void split(line& l);
+  position refill_mark(const window_page& page, std::optional<position>& dropped, const position& after) const;
+  // limits: plan_limits.cpp
+  bool queue_open(queue_state& q, timestamp now);
+  bool kind_open(const bucket& b) const { return !b.queue->settings.paused_kinds.contains(b.key.kind); }
+  bool key_open(key_state& k, timestamp now);
+  bool has_room(const entry& e) const;
+  void shut(key_state& k, timestamp now);
+  void readmit(key_state& k);
+  void readmit_all(queue_state& q);
+  void alarm(key_state& k, timestamp when);
+  void hear_alarms(timestamp now);
+  void tidy(key_state& k);
+  // dispatch: plan_dispatch.cpp
+  line* front(bucket& b, timestamp now);
+  void offer(bucket& b, timestamp now);
+  static head head_of(bucket& b, const line& l);
+  struct turn;
+  void hand_to(signature& taker, line& l, turn& t);
+  bool hand_out_aged(turn& t);
   bool news(const task& row) const;
   bool maybe_held(const task& row) const;
   entry& make_entry(task row);
@@ -250,6 +395,13 @@ private:
   std::map<session_id, signature*> signature_of_;
   std::map<std::pair<std::vector<std::string>, std::vector<std::string>>, std::unique_ptr<signature>> signatures_;
   std::uint64_t generation_ = 1;
+
+  std::unordered_map<std::string, std::unique_ptr<queue_state>> queues_;
+  std::set<std::tuple<timestamp, std::string, std::string>> alarms_; // (when, queue, key): a token is there, or a bucket is full
+  std::deque<std::pair<bucket_key, std::string>> thirsty_; // lines that want a refill of their own
+  double virtual_now_ = 0;     // among queues
+  timestamp due_until_ = timestamp::min(); // heads up to here are filed as ready
+  std::uint32_t hand_outs_ = 0; // since the last one of an aged task
 
   std::vector<task_change> changes_;
 };

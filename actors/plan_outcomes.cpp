@@ -20,7 +20,7 @@ task_change plan::change_of(const entry& e, task_change::type what) const {
 
 void plan::settle(entry& e, task_change change) {
   unplace(e);
-  e.state = entry_state::settling;
+  set_state(e, entry_state::settling);
   changes_.push_back(std::move(change));
 }
 
@@ -183,7 +183,7 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
       } else if (e.cancel_requested) {
         finish(e, task_state::cancelled, "cancelled");
       } else {
-        e.state = entry_state::assigned;
+        set_state(e, entry_state::assigned);
         e.picked_at = now;
         marked.push_back({e.session, {assignment_of(e, s->second.worker, secret)}});
       }

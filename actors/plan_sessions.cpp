@@ -86,9 +86,9 @@ void plan::adopt(entry& e, session_id id, const taskmaster::fence& f, timestamp 
     e.picked_at = now;
     e.started_at = now;
   }
-  e.state = entry_state::assigned;
   e.session = id;
   e.fence = f;
+  set_state(e, entry_state::assigned);
   sessions_.at(id).tasks.insert(e.row.id);
 }
 
@@ -103,7 +103,7 @@ plan::claim_verdict plan::claimed_row(session_id id, const claim& c, const task*
   // Not adopted, and in no window: the database keeps it, a refill will bring it.
   if (const auto it = entries_.find(c.task);
       verdict == claim_verdict::drop && it != entries_.end() && it->second->state == entry_state::waiting && !it->second->placed)
-    entries_.erase(it);
+    forget(c.task);
   return verdict;
 }
 
@@ -131,6 +131,8 @@ plan::claim_verdict plan::claimed(session_id id, const claim& c, timestamp now, 
   case entry_state::waiting:
     if (!e.row.marked.none() && e.row.marked != c.fence) return claim_verdict::drop;
     if (e.row.delivery == delivery_mode::at_most_once && e.row.marked != c.fence) return claim_verdict::drop;
+    // After the grace others may have been handed out in its place: then it has to stop, and waits for its turn.
+    if (e.state == entry_state::waiting && !has_room(e)) return claim_verdict::drop;
     adopt(e, id, c.fence, now);
     return claim_verdict::keep;
   }

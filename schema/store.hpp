@@ -55,7 +55,7 @@ struct window_mark {
 struct window_page {
   std::vector<task> tasks; // after the mark asked for, in (run_at, id) order
   bool more = false;       // rows may follow the last one
-  std::optional<window_mark> walked; // with `more`: the page is complete up to here instead of up to its last row
+  std::optional<window_mark> walked = {}; // with `more`: the page is complete up to here instead of up to its last row
 };
 
 /// The window of one concurrency_key in a bucket.
