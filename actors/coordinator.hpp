@@ -53,6 +53,9 @@ public:
   caf::result<finish_answer> wait(const uuid& id, caf::timespan timeout);
   caf::result<cancel_answer> cancel(const uuid& id);
   caf::result<reopen_answer> reopen(const uuid& id);
+  // -- coordinator_limits.cpp: queues' settings, and why a task does not run --------------------------------------------
+  caf::result<settings_answer> set_queue(const queue_change& change);
+  reasons_answer explain(const task& row);
   /// Hands out, records, refills, arms the clock. Called once for all messages that were waiting.
   void work();
   void wake(); ///< have work() run after what is in the mailbox
@@ -79,7 +82,9 @@ private:
     scan_cursor scan;
     std::vector<bucket_key> buckets;
     std::vector<session_row> sessions;
+    std::vector<queue_settings> settings;
   };
+  using settings_promise = caf::typed_response_promise<settings_answer>;
   struct waiter {
     std::uint64_t number;
     finish_promise promise;
@@ -110,6 +115,8 @@ private:
   void record();
   void recorded_batch(expected<recorded>& answer);
   void refill();
+  void refill_keys();
+  void change_next_queue();
   void read_again(std::vector<uuid> ids);
   void hand_out(std::vector<plan::hand_out>& out);
   void acknowledge(const std::vector<plan::settled>& settled);
@@ -143,6 +150,14 @@ private:
   bool scanning_ = false, upkeep_running_ = false;
   steady_time last_scan_{}, last_upkeep_{};
   std::size_t refilling_ = 0;
+
+  struct queue_order {
+    queue_change change;
+    settings_promise promise;
+    bool answered = false; // with ec::ambiguous: asked again until the database says
+  };
+  std::deque<queue_order> queue_changes_; // one after the other: each builds on the last
+  bool changing_queue_ = false;
 
   std::deque<task_change> outbox_;
   std::vector<task_change> in_flight_; // the batch under way; asked again until the database says

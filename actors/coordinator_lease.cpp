@@ -63,7 +63,9 @@ void coordinator_state::load(const leader_lease& lease) {
               if (!buckets) return buckets.failure();
               auto sessions = s.sessions(read_limit);
               if (!sessions) return sessions.failure();
-              return loaded{*scan, std::move(*buckets), std::move(*sessions)};
+              auto settings = s.settings(read_limit);
+              if (!settings) return settings.failure();
+              return loaded{*scan, std::move(*buckets), std::move(*sessions), std::move(*settings)};
             },
             [this, epoch, lease](expected<loaded>& what) {
               if (epoch != epoch_) return;
@@ -77,6 +79,7 @@ void coordinator_state::take_over(const leader_lease& lease, loaded& what) {
   awaited_.clear();
   for (const auto& s : what.sessions) awaited_.emplace(s.worker, s.incarnation);
   plan_.lead(lease, !awaited_.empty());
+  plan_.load_settings(what.settings);
   plan_.load_buckets(what.buckets);
   scan_from_ = what.scan;
   scanning_ = upkeep_running_ = recording_ = false;
@@ -156,6 +159,7 @@ void coordinator_state::tick() {
   for (const auto& [id, s] : sessions_)
     if (!s.connected && at >= s.grace_ends) given_up.push_back(id);
   for (const auto id : given_up) end_session(id, 0);
+  change_next_queue();
   if (!scanning_ && at - last_scan_ >= config_.scan_every) scan();
   if (!upkeep_running_ && (last_upkeep_ == steady_time{} || at - last_upkeep_ >= config_.upkeep_every)) upkeep();
   const auto size = plan_.count();

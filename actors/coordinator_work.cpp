@@ -13,6 +13,8 @@ constexpr std::size_t batch_bytes = 4u << 20;
 // With so many outcomes unrecorded the database is behind: nothing new is handed out (protocol 3.4 #38).
 constexpr std::size_t outbox_most = 20'000;
 constexpr std::size_t refills_at_once = 4;
+// How much further than a page a refill may walk past keys that have windows of their own.
+constexpr std::size_t walk_factor = 16;
 constexpr std::size_t live_most = 10'000;
 
 } // namespace
@@ -147,14 +149,38 @@ void coordinator_state::read_again(std::vector<uuid> ids) {
       });
 }
 
+void coordinator_state::refill_keys() {
+  auto r = plan_.take_key_refill();
+  if (r.windows.empty()) return;
+  ++refilling_;
+  ask_store(
+      self_, reads_,
+      [r, rows = config_.plan.line_rows, bytes = config_.plan.line_bytes](task_store& s) {
+        return s.load_key_windows(r.windows, rows, bytes, limit);
+      },
+      [this, r, epoch = epoch_](expected<std::vector<window_page>>& pages) {
+        if (epoch != epoch_) return;
+        --refilling_;
+        if (pages) {
+          plan_.key_refilled(r, std::move(*pages), now());
+          wake();
+        } else {
+          plan_.key_refill_failed(r);
+        }
+      });
+}
+
 void coordinator_state::refill() {
+  // Keys first, one request of many at a time; what is left of the places is the buckets'.
+  if (refilling_ < refills_at_once) refill_keys();
   if (refilling_ >= refills_at_once) return;
   for (const auto& r : plan_.take_refills(refills_at_once - refilling_)) {
     ++refilling_;
     ask_store(
         self_, reads_,
         [r, rows = config_.plan.window_rows, bytes = config_.plan.window_bytes](task_store& s) {
-          return s.load_window(r.bucket, r.after, rows, bytes, limit);
+          if (r.past.empty()) return s.load_window(r.bucket, r.after, rows, bytes, limit);
+          return s.load_window_past(r.bucket, r.after, rows, bytes, r.past, rows * walk_factor, limit);
         },
         [this, r, epoch = epoch_](expected<window_page>& page) {
           if (epoch != epoch_) return;
@@ -306,6 +332,10 @@ void coordinator_state::fail_promises(const error& why) {
     for (auto& w : list) w.promise.deliver(finish_answer(why));
   waiters_.clear();
   wait_ends_.clear();
+  for (auto& order : queue_changes_)
+    if (!order.answered) order.promise.deliver(settings_answer(why));
+  queue_changes_.clear();
+  changing_queue_ = false;
   for (auto& [id, list] : cancels_)
     for (auto& p : list) p.deliver(cancel_answer(why));
   cancels_.clear();

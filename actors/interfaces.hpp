@@ -22,8 +22,14 @@ using scheduler_actor = caf::typed_actor<
     caf::replies_to<cancel_atom, uuid>::with<cancelled_answer>,
     // Runs a finished task again under the same id.
     caf::replies_to<retry_atom, uuid>::with<find_answer>,
-    // Every queue with unfinished tasks, with counts.
+    // Every queue that is known by name, with counts and settings.
     caf::replies_to<queues_atom>::with<queues_answer>,
+    // One of them. ec::not_found.
+    caf::replies_to<queue_atom, std::string>::with<queue_answer>,
+    // Changes a queue's settings, which may make the queue; answered when the leader goes by them.
+    caf::replies_to<set_queue_atom, queue_change>::with<queue_answer>,
+    // Why a task is not running now.
+    caf::replies_to<explain_atom, uuid>::with<explain_answer>,
     // Who is there, and what each holds.
     caf::replies_to<workers_atom>::with<workers_answer>,
     // Tells one session's worker to finish what it has and leave.
@@ -43,6 +49,10 @@ using coordinator_actor = caf::typed_actor<
     caf::replies_to<cancel_atom, uuid>::with<cancel_answer>,
     // Puts a finished task back to work. ec::conflict when it is not finished.
     caf::replies_to<retry_atom, uuid>::with<reopen_answer>,
+    // What holds this unfinished task (as the database has it) now.
+    caf::replies_to<explain_atom, task>::with<reasons_answer>,
+    // Changes a queue's settings: committed and in effect when answered.
+    caf::replies_to<set_queue_atom, queue_change>::with<settings_answer>,
     // The sessions of this leader.
     caf::replies_to<workers_atom>::with<workers_answer>,
     // Drains the worker of the session with this id.

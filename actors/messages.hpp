@@ -3,6 +3,7 @@
 // `inspect`; CAF_ALLOW_UNSAFE_MESSAGE_TYPE says the same to CAF.
 #pragma once
 #include "actors/executor.hpp"
+#include "actors/explain.hpp"
 #include "actors/session.hpp"
 #include "schema/store.hpp"
 
@@ -21,6 +22,9 @@ using retry_atom = caf::atom_constant<caf::atom("tm_retry")>;
 using queues_atom = caf::atom_constant<caf::atom("tm_queues")>;
 using workers_atom = caf::atom_constant<caf::atom("tm_workers")>;
 using drain_atom = caf::atom_constant<caf::atom("tm_drain")>;
+using explain_atom = caf::atom_constant<caf::atom("tm_explain")>;
+using queue_atom = caf::atom_constant<caf::atom("tm_queue")>;
+using set_queue_atom = caf::atom_constant<caf::atom("tm_setq")>;
 using health_atom = caf::atom_constant<caf::atom("tm_health")>;
 using announce_atom = caf::atom_constant<caf::atom("tm_announc")>;
 using live_atom = caf::atom_constant<caf::atom("tm_live")>;
@@ -61,7 +65,9 @@ using reopen_answer = expected<task>;
 struct queue_info {
   queue_summary counts;
   std::int64_t running = 0;
+  queue_settings settings;
 };
+using queue_answer = expected<queue_info>;
 using queues_answer = expected<std::vector<queue_info>>;
 
 struct worker_info {
@@ -97,6 +103,9 @@ struct live_request {
 using live_answer = expected<std::vector<live_task>>;
 using finish_answer = expected<bool>; // true: finished within the time
 using done_answer = expected<done>;
+using explain_answer = expected<explanation>;
+using reasons_answer = expected<std::vector<task_reason>>;
+using settings_answer = expected<queue_settings>;
 
 /// Can this node accept tasks, and is there a leader? For /readyz and the log.
 struct health {
@@ -119,6 +128,12 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::cancel_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::cancelled_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::reopen_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::queues_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::queue_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::queue_change)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::settings_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::task)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::explain_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::reasons_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::workers_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::announcement)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::live_request)

@@ -347,6 +347,9 @@ private:
   void alarm(key_state& k, timestamp when);
   void hear_alarms(timestamp now);
   void tidy(key_state& k);
+  // plan_explain.cpp
+  static std::vector<uuid> holders(const std::vector<entry*>& running);
+  std::size_t tasks_before(const task& t, bucket& b, bool known, timestamp now);
   // dispatch: plan_dispatch.cpp
   line* front(bucket& b, timestamp now);
   void offer(bucket& b, timestamp now);

@@ -43,6 +43,10 @@ public:
   caf::result<list_answer> list(const task_filter& filter);
   caf::result<attempts_answer> attempts(const uuid& id);
   caf::result<queues_answer> queues();
+  // -- scheduler_queues.cpp --
+  caf::result<queue_answer> queue(const std::string& name);
+  caf::result<queue_answer> set_queue(const queue_change& change);
+  caf::result<explain_answer> explain(const uuid& id);
   caf::result<health> check();
   // -- scheduler_control.cpp --
   caf::result<wait_answer> wait(const uuid& id, caf::timespan timeout);
@@ -87,6 +91,8 @@ private:
   void look(const uuid& id, std::function<void(find_answer)> then);
   void overlay(std::vector<task_record> records, std::function<void(std::vector<task_record>)> then);
   void ask_live(live_request request, std::function<void(live_answer)> then);
+  void all_queues(std::function<void(queues_answer)> then);
+  void one_queue(const std::string& name, std::function<void(queue_answer)> then);
   void wait_round(std::shared_ptr<waiting_client> client);
   void answer_wait(const std::shared_ptr<waiting_client>& client, wait_answer answer);
   steady_time now() const { return self_->system().clock().now(); }

@@ -141,24 +141,43 @@ caf::result<attempts_answer> scheduler_state::attempts(const uuid& id) {
   return promise;
 }
 
+void scheduler_state::all_queues(std::function<void(queues_answer)> then) {
+  struct found {
+    std::vector<queue_summary> counts;
+    std::vector<queue_settings> settings;
+  };
+  read(
+      [](task_store& s) -> expected<found> {
+        auto counts = s.queues(limit);
+        if (!counts) return counts.failure();
+        auto settings = s.settings(limit);
+        if (!settings) return settings.failure();
+        return found{std::move(*counts), std::move(*settings)};
+      },
+      [this, then = std::move(then)](expected<found>& f) {
+        if (!f) return then(queues_answer(f.failure()));
+        ask_live({}, [then, f = std::move(*f)](live_answer live) mutable {
+          std::unordered_map<std::string, std::int64_t> running;
+          if (live)
+            for (const auto& l : *live) ++running[l.queue];
+          std::unordered_map<std::string, queue_settings> settings;
+          for (auto& s : f.settings) settings.emplace(s.name, s);
+          std::vector<queue_info> out;
+          for (auto& c : f.counts) {
+            const auto n = running[c.name];
+            if (!c.capped) c.ready = std::max<std::int64_t>(0, c.ready - n); // the database counts what runs as ready
+            auto& set = settings[c.name];
+            set.name = c.name;
+            out.push_back({std::move(c), n, std::move(set)});
+          }
+          then(queues_answer(std::move(out)));
+        });
+      });
+}
+
 caf::result<queues_answer> scheduler_state::queues() {
   auto promise = self_->make_response_promise<queues_answer>();
-  read([](task_store& s) { return s.queues(limit); },
-       [this, promise](expected<std::vector<queue_summary>>& found) mutable {
-         if (!found) return void(promise.deliver(queues_answer(found.failure())));
-         ask_live({}, [promise, counts = std::move(*found)](live_answer live) mutable {
-           std::unordered_map<std::string, std::int64_t> running;
-           if (live)
-             for (const auto& l : *live) ++running[l.queue];
-           std::vector<queue_info> out;
-           for (auto& c : counts) {
-             const auto n = running[c.name];
-             if (!c.capped) c.ready = std::max<std::int64_t>(0, c.ready - n); // the database counts what runs as ready
-             out.push_back({std::move(c), n});
-           }
-           promise.deliver(queues_answer(std::move(out)));
-         });
-       });
+  all_queues([promise](queues_answer a) mutable { promise.deliver(std::move(a)); });
   return promise;
 }
 

@@ -119,8 +119,12 @@ TEST_CASE("keys of a queue take turns, and tasks without a key are one of them")
   for (int i = 0; i < 300; ++i) f.submit("big");
   for (int i = 0; i < 300; ++i) f.submit("");
   for (int i = 0; i < 100; ++i) f.submit("small");
-  f.worker(1, 300);
-  f.dispatch();
+  f.worker(1, 0);
+  for (int i = 0; i < 10; ++i) {
+    f.refill();
+    f.p.credit(1, 30);
+    f.dispatch();
+  }
   CHECK(f.p.running_in("default", "small") == 100);
   CHECK(f.p.running_in("default", "big") == 100);
   CHECK(f.p.running_in("default", "") == 100);
