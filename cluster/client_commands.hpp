@@ -1,7 +1,10 @@
-// The client commands of the binary: submit, get, list, wait, cancel, retry, attempts, queues, workers, over the HTTP API.
+// The client commands of the binary: submit, get, list, wait, cancel, retry, attempts, explain, queue …, queues, workers, over the
+// HTTP API.
 // main() has add_client_commands() describe them to CLI11 and, when one was chosen, calls run_client_command().
 // One thread; blocks until the command is done.
 #pragma once
+#include "cluster/client_queues.hpp"
+
 #include <cstdint>
 #include <istream>
 #include <optional>
@@ -49,14 +52,15 @@ struct list_options {
 };
 
 struct client_request {
-  enum class command : std::uint8_t { none, submit, get, list, wait, cancel, retry, attempts, queues, workers };
+  enum class command : std::uint8_t { none, submit, get, list, wait, cancel, retry, attempts, queues, workers, queue, explain };
   command what = command::none;
   std::string server = "127.0.0.1:8081";
   std::string output = "table"; // or "json"
-  std::string id;               // get, wait, cancel, retry, attempts
+  std::string id;               // get, wait, cancel, retry, attempts, explain
   std::string timeout;          // wait; empty: for ever
   submit_options submit;
   list_options list;
+  queue_options queue;
 
   bool json() const { return output == "json"; }
 };

@@ -18,8 +18,10 @@ std::string variable(const std::string& command, const std::string& flag) {
 
 class command_builder {
 public:
-  command_builder(CLI::App& app, client_request& chosen, client_request::command what, std::string name, const std::string& help)
-      : name_(std::move(name)), app_(*app.add_subcommand(name_, help)) {
+  /// `within`: the command that this one is a part of, for the names of variables.
+  command_builder(CLI::App& app, client_request& chosen, client_request::command what, std::string name, const std::string& help,
+                  const std::string& within = "")
+      : name_(within.empty() ? name : within + "-" + name), app_(*app.add_subcommand(name, help)) {
     app_.group("Client commands");
     app_.add_option("--server", chosen.server, "where the service answers HTTP")->envname(variable("", "server"))->capture_default_str();
     app_.add_option("--output", chosen.output, "table or json")
@@ -92,12 +94,44 @@ void add_list(CLI::App& app, client_request& chosen) {
   list.app().add_flag("--all", o.all, "every page")->envname(list.variable_of("all"));
 }
 
+void add_queue(CLI::App& app, client_request& chosen) {
+  auto& group = *app.add_subcommand("queue", "Pause and limit queues, and see what is set");
+  group.group("Client commands");
+  group.require_subcommand(1);
+  auto& o = chosen.queue;
+  const auto verb = [&](queue_options::verb what, const char* name, const char* help) {
+    command_builder builder(group, chosen, client_request::command::queue, name, help, "queue");
+    builder.app().callback([&chosen, what] {
+      chosen.what = client_request::command::queue;
+      chosen.queue.what = what;
+    });
+    if (what != queue_options::verb::list) builder.word("name", o.name, "the queue")->required()->type_name("NAME");
+    return builder;
+  };
+  using verbs = queue_options::verb;
+  verb(verbs::list, "list", "List queues with their limits, and what waits and runs in each");
+  verb(verbs::get, "get", "Show a queue");
+  auto set = verb(verbs::set, "set", "Change a queue's limits; what is not named stays, \"none\" is the default");
+  set.flag("concurrency", o.concurrency, "how many of its tasks run at once [no limit]", "N");
+  set.flag("rate", o.rate, "how many start in a period, and how many may wait: 5/1s, 100/1m/20 [no limit]", "RATE");
+  set.flag("key-concurrency", o.key_concurrency, "how many run at once of each concurrency_key [1]", "N");
+  set.flag("key-rate", o.key_rate, "how many of each concurrency_key start in a period [no limit]", "RATE");
+  set.flag("weight", o.weight, "its share beside other queues of the same priority [1]", "X");
+  for (const auto& [what, name, help] : {std::tuple{verbs::pause, "pause", "Start no more of a queue; what runs runs on"},
+                                         std::tuple{verbs::resume, "resume", "Go on with a queue"}}) {
+    auto builder = verb(what, name, help);
+    builder.flag("kind", o.kind, "of this kind only", "KIND");
+    builder.flag("key", o.key, "of this concurrency_key only", "KEY");
+  }
+}
+
 } // namespace
 
 void add_client_commands(CLI::App& app, client_request& chosen) {
   using command = client_request::command;
   add_submit(app, chosen);
   add_list(app, chosen);
+  add_queue(app, chosen);
   const auto about_one = [&](command what, const char* name, const char* help) {
     command_builder builder(app, chosen, what, name, help);
     builder.word("id", chosen.id, "the task's id")->required()->type_name("ID");
@@ -109,6 +143,7 @@ void add_client_commands(CLI::App& app, client_request& chosen) {
   about_one(command::cancel, "cancel", "Cancel a task");
   about_one(command::retry, "retry", "Run a finished task again");
   about_one(command::attempts, "attempts", "List every run of a task");
+  about_one(command::explain, "explain", "Tell why a task is not running now");
   command_builder(app, chosen, command::queues, "queues", "List queues with what waits and runs in each");
   command_builder(app, chosen, command::workers, "workers", "List workers with what each holds");
 }

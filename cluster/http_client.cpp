@@ -83,4 +83,9 @@ http_answer http_client::post(const std::string& path, const std::string& json,
   return answer_of(parts_->client.Post(path, sent, json, "application/json"));
 }
 
+http_answer http_client::put(const std::string& path, const std::string& json) {
+  parts_->client.set_read_timeout(std::chrono::seconds(60));
+  return answer_of(parts_->client.Put(path, json, "application/json"));
+}
+
 } // namespace taskmaster

@@ -37,6 +37,7 @@ public:
   http_answer post(const std::string& path, const std::string& json,
                    const std::vector<std::pair<std::string, std::string>>& headers = {},
                    std::chrono::seconds patience = std::chrono::seconds(60));
+  http_answer put(const std::string& path, const std::string& json);
 
 private:
   struct parts;

@@ -4,6 +4,7 @@
 #include "cluster/node.hpp"
 #include "cluster/private_postgres.hpp"
 #include "gateway/coordinator_client.hpp"
+#include "gateway/queue_service.hpp"
 #include "gateway/session_client.hpp"
 #include "gateway/status_server.hpp"
 #include "gateway/task_service.hpp"
@@ -161,6 +162,7 @@ int run_up(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
   http_gateway http(system, scheduler.actor(), http_settings(s, meters));
   auto services = coordinator.services();
   services.push_back(make_task_service(system, scheduler.actor()));
+  services.push_back(make_queue_service(system, scheduler.actor()));
   int code = 0;
   auto grpc = serve_grpc(s.grpc, std::move(services), code);
   if (grpc) {
@@ -199,6 +201,7 @@ int run_scheduler(const node_settings& s) {
   http_gateway http(system, scheduler.actor(), http_settings(s, meters));
   std::vector<std::unique_ptr<grpc::Service>> services;
   services.push_back(make_task_service(system, scheduler.actor()));
+  services.push_back(make_queue_service(system, scheduler.actor()));
   int code = 0;
   auto grpc = serve_grpc(s.grpc, std::move(services), code);
   if (grpc) {

@@ -3,6 +3,7 @@
 #include "gateway/coordinator_service.hpp"
 #include "gateway/plan_proto.hpp"
 #include "gateway/grpc_status.hpp"
+#include "gateway/queue_proto.hpp"
 #include "taskmaster/v1/coordinator.grpc.pb.h"
 
 #include <grpcpp/grpcpp.h>
@@ -174,6 +175,19 @@ coordinator_client_actor::behavior_type coordinator_client(self_ptr self, std::v
         in.set_id(bytes_of(id));
         return answer<reopen_answer, v1::RetryTaskRequest, v1::RetryTaskResponse>(
             self, &async::RetryTask, std::move(in), call_limit, [](const v1::RetryTaskResponse& out) { return task_of(out.task()); });
+      },
+      [self](explain_atom, const task& row) {
+        v1::ExplainTaskRequest in;
+        put_task(row, in.mutable_task());
+        return answer<reasons_answer, v1::ExplainTaskRequest, v1::ExplainTaskResponse>(
+            self, &async::ExplainTask, std::move(in), call_limit, [](const v1::ExplainTaskResponse& out) { return read_reasons(out.reasons()); });
+      },
+      [self](set_queue_atom, const queue_change& change) {
+        v1::QueueChange in;
+        write_change(in, change);
+        return answer<settings_answer, v1::QueueChange, v1::QueueSettings>(
+            self, &async::ChangeQueue, std::move(in), call_limit,
+            [name = change.name](const v1::QueueSettings& out) { return read_settings(out, name); });
       },
       [self](workers_atom) {
         return answer<workers_answer, v1::WorkersRequest, v1::WorkersResponse>(self, &async::ListWorkers, {}, call_limit,

@@ -2,6 +2,7 @@
 
 #include "gateway/plan_proto.hpp"
 #include "gateway/grpc_status.hpp"
+#include "gateway/queue_proto.hpp"
 #include "taskmaster/v1/coordinator.grpc.pb.h"
 
 #include <algorithm>
@@ -47,6 +48,19 @@ public:
   }
   reactor* RetryTask(context* c, const v1::RetryTaskRequest* in, v1::RetryTaskResponse* out) override {
     return ask<reopen_answer>(c, [out](const task& t) { put_task(t, out->mutable_task()); }, retry_atom::value, uuid_of(in->id()));
+  }
+  reactor* ExplainTask(context* c, const v1::ExplainTaskRequest* in, v1::ExplainTaskResponse* out) override {
+    return ask<reasons_answer>(c, [out](const std::vector<task_reason>& reasons) { write_reasons(*out->mutable_reasons(), reasons); },
+                               explain_atom::value, task_of(in->task()));
+  }
+  reactor* ChangeQueue(context* c, const v1::QueueChange* in, v1::QueueSettings* out) override {
+    auto change = read_change(*in);
+    if (!change) {
+      auto* r = c->DefaultReactor();
+      refuse(c, r, change.failure());
+      return r;
+    }
+    return ask<settings_answer>(c, [out](const queue_settings& s) { write_settings(*out, s); }, set_queue_atom::value, *change);
   }
   reactor* ListWorkers(context* c, const v1::WorkersRequest*, v1::WorkersResponse* out) override {
     return ask<workers_answer>(c, [out](const std::vector<worker_info>& all) {

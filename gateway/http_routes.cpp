@@ -1,6 +1,7 @@
 // The table of routes. A new one goes here, and nowhere else: routing, 405 and /openapi.json follow.
 #include "gateway/http_call.hpp"
 #include "gateway/http_original.hpp"
+#include "gateway/http_queues.hpp"
 #include "gateway/http_service.hpp"
 #include "gateway/http_tasks.hpp"
 
@@ -43,7 +44,18 @@ std::vector<http_route> make_routes() {
        {{200, "CancelledTask", "Cancelled: it will not run"}, {202, "CancelledTask", "It had been handed out: its worker is asked to stop, and the outcome tells"}}},
       {"POST", "/v1/tasks/{id}/retry", http_retry, "retryTask", "Run a finished task again under the same id", {}, nullptr,
        {{200, "Task", "Waiting again"}}},
-      {"GET", "/v1/queues", http_queues, "listQueues", "Queues with unfinished tasks, and how many", {}, nullptr, {{200, "QueueList", "The queues"}}},
+      {"GET", "/v1/tasks/{id}/explain", http_explain, "explainTask", "Why a task is not running now: every gate that holds it", {}, nullptr,
+       {{200, "Explanation", "The reasons; `running` and `finished` among them"}}},
+      {"GET", "/v1/queues", http_queues, "listQueues", "Queues: their settings, and how many tasks wait and run", {}, nullptr,
+       {{200, "QueueList", "The queues"}}},
+      {"GET", "/v1/queues/{name}", http_get_queue, "getQueue", "One queue", {}, nullptr, {{200, "Queue", "The queue"}}},
+      {"PUT", "/v1/queues/{name}", http_put_queue, "putQueue",
+       "Change a queue's settings: what is left out stays, null is the default. Makes the queue if there is none", {}, "QueueSettings",
+       {{200, "Queue", "Committed and in effect"}}},
+      {"POST", "/v1/queues/{name}/pause", http_pause_queue, "pauseQueue", "Start no more of a queue, or of a kind or key in it; what runs runs on",
+       {}, "QueuePart", {{200, "Queue", "Committed and in effect"}}},
+      {"POST", "/v1/queues/{name}/resume", http_resume_queue, "resumeQueue", "Go on with a queue, or a kind or key in it", {}, "QueuePart",
+       {{200, "Queue", "Committed and in effect"}}},
       {"GET", "/v1/workers", http_workers, "listWorkers", "Who is there, and what each holds", {}, nullptr, {{200, "WorkerList", "The workers"}}},
       {"POST", "/v1/workers/{id}/drain", http_drain, "drainWorker", "Let a worker finish what it has and leave", {}, nullptr,
        {{202, "Draining", "It has been told"}}},

@@ -13,19 +13,6 @@ constexpr duration probe_deadline = std::chrono::seconds(2);
 
 } // namespace
 
-http_answer http_queues(http_desk& desk, const http_call&) {
-  auto list = await_answer<queues_answer>(desk.deadline, [&](auto then) { desk.scheduler.queues(desk.deadline, std::move(then)); });
-  if (!list) return refuse(list.failure());
-  json_writer out;
-  out.begin_object().key("queues").begin_array();
-  for (const auto& q : *list) {
-    out.begin_object().field("name", q.counts.name).key("scheduled").integer(q.counts.scheduled).key("ready").integer(q.counts.ready);
-    out.key("running").integer(q.running).key("capped").boolean(q.counts.capped).end_object();
-  }
-  out.end_array().key("next_cursor").null().end_object();
-  return answer_json(200, std::move(out));
-}
-
 http_answer http_workers(http_desk& desk, const http_call&) {
   auto list = await_answer<workers_answer>(desk.deadline, [&](auto then) { desk.scheduler.workers(desk.deadline, std::move(then)); });
   if (!list) return refuse(list.failure());

@@ -125,10 +125,54 @@ const char* const openapi_schemas = R"__json__({
     "type": "object", "required": ["attempts", "next_cursor"],
     "properties": {"attempts": {"type": "array", "items": {"$ref": "#/components/schemas/Attempt"}}, "next_cursor": {"type": "null"}}
   },
+  "Rate": {
+    "type": ["object", "null"], "required": ["limit"], "additionalProperties": false,
+    "description": "A token bucket: `limit` come in a period, at most `burst` wait; starting one task takes one",
+    "properties": {
+      "limit": {"type": "integer", "minimum": 1, "maximum": 1000000},
+      "period": {"$ref": "#/components/schemas/Duration", "default": "1s", "description": "1ms to 1d"},
+      "burst": {"type": "integer", "minimum": 1, "maximum": 1000000, "description": "As many as `limit` unless given"}
+    }
+  },
+  "QueueSettings": {
+    "type": "object", "additionalProperties": false,
+    "properties": {
+      "paused": {"type": ["boolean", "null"], "default": false},
+      "concurrency": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000, "description": "How many run at once; null: no limit"},
+      "rate": {"$ref": "#/components/schemas/Rate"},
+      "key_concurrency": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000, "default": 1, "description": "Of each concurrency_key"},
+      "key_rate": {"$ref": "#/components/schemas/Rate"},
+      "weight": {"type": ["number", "null"], "minimum": 0.001, "maximum": 1000, "default": 1, "description": "Share beside other queues of the same priority"},
+      "paused_kinds": {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": 1000},
+      "paused_keys": {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": 1000}
+    }
+  },
+  "QueuePart": {
+    "type": "object", "additionalProperties": false, "description": "Neither: the whole queue",
+    "properties": {"kind": {"type": ["string", "null"]}, "key": {"type": ["string", "null"]}}
+  },
+  "Explanation": {
+    "type": "object", "required": ["state", "reasons"],
+    "properties": {
+      "state": {"$ref": "#/components/schemas/State"},
+      "reasons": {"type": "array", "items": {
+        "type": "object", "required": ["code", "detail", "until", "waits_for"],
+        "properties": {
+          "code": {"type": "string", "enum": ["not_due", "after", "queue_paused", "limit", "rate", "no_worker", "no_credit", "behind", "no_leader", "grace", "quarantined", "running", "finished"]},
+          "detail": {"type": "string"},
+          "until": {"$ref": "#/components/schemas/MaybeTime"},
+          "waits_for": {"type": "array", "items": {"type": "string", "format": "uuid"}, "description": "Tasks that hold the limit, up to 20"}
+        }
+      }}
+    }
+  },
   "Queue": {
-    "type": "object", "required": ["name", "scheduled", "ready", "running", "capped"],
+    "type": "object", "required": ["name", "paused", "concurrency", "rate", "key_concurrency", "key_rate", "weight", "paused_kinds", "paused_keys", "scheduled", "ready", "running", "capped"],
     "properties": {
       "name": {"$ref": "#/components/schemas/Name"},
+      "paused": {"type": "boolean"}, "concurrency": {"type": ["integer", "null"]}, "rate": {"$ref": "#/components/schemas/Rate"},
+      "key_concurrency": {"type": "integer"}, "key_rate": {"$ref": "#/components/schemas/Rate"}, "weight": {"type": "number"},
+      "paused_kinds": {"type": "array", "items": {"type": "string"}}, "paused_keys": {"type": "array", "items": {"type": "string"}},
       "scheduled": {"type": "integer"}, "ready": {"type": "integer"}, "running": {"type": "integer"},
       "capped": {"type": "boolean", "description": "scheduled and ready are counted up to 10,000"}
     }

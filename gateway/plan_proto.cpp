@@ -40,6 +40,7 @@ void put_task(const task& t, v1::PlannedTask* out) {
   out->set_failures(t.failures);
   out->set_losses(t.losses);
   out->set_deferrals(t.deferrals);
+  out->set_reason(t.reason);
 }
 
 task task_of(const v1::PlannedTask& in) {
@@ -62,6 +63,7 @@ task task_of(const v1::PlannedTask& in) {
   t.failures = in.failures();
   t.losses = in.losses();
   t.deferrals = in.deferrals();
+  t.reason = in.reason();
   return t;
 }
 

@@ -146,6 +146,8 @@ constexpr char late_read[] = "The scheduler did not answer in time; ask again.";
 constexpr char late_write[] = "The scheduler did not answer in time, and the request may or may not have taken effect; look, or ask again with the "
                               "same Idempotency-Key.";
 
+constexpr char late_set[] = "The scheduler did not answer in time, and the settings may or may not have changed; look at the queue, or send them again.";
+
 void scheduler_client::submit(submit_request request, duration limit, then<submit_answer> done) {
   ask<submit_answer, submit_answer>(limit, late_write, std::move(done), submit_atom::value, std::move(request));
 }
@@ -169,6 +171,15 @@ void scheduler_client::retry(uuid id, duration limit, then<find_answer> done) {
 }
 void scheduler_client::queues(duration limit, then<queues_answer> done) {
   ask<queues_answer, queues_answer>(limit, late_read, std::move(done), queues_atom::value);
+}
+void scheduler_client::queue(std::string name, duration limit, then<queue_answer> done) {
+  ask<queue_answer, queue_answer>(limit, late_read, std::move(done), queue_atom::value, std::move(name));
+}
+void scheduler_client::set_queue(queue_change change, duration limit, then<queue_answer> done) {
+  ask<queue_answer, queue_answer>(limit, late_set, std::move(done), set_queue_atom::value, std::move(change));
+}
+void scheduler_client::explain(uuid id, duration limit, then<explain_answer> done) {
+  ask<explain_answer, explain_answer>(limit, late_read, std::move(done), explain_atom::value, id);
 }
 void scheduler_client::workers(duration limit, then<workers_answer> done) {
   ask<workers_answer, workers_answer>(limit, late_read, std::move(done), workers_atom::value);

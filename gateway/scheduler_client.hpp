@@ -30,6 +30,9 @@ public:
   void cancel(uuid id, duration limit, then<cancelled_answer> done);
   void retry(uuid id, duration limit, then<find_answer> done);
   void queues(duration limit, then<queues_answer> done);
+  void queue(std::string name, duration limit, then<queue_answer> done);
+  void set_queue(queue_change change, duration limit, then<queue_answer> done);
+  void explain(uuid id, duration limit, then<explain_answer> done);
   void workers(duration limit, then<workers_answer> done);
   void drain(std::string session, duration limit, then<done_answer> done);
   void health(duration limit, then<expected<taskmaster::health>> done);

@@ -1,77 +1,17 @@
 #include "gateway/task_service.hpp"
 
-#include "gateway/grpc_status.hpp"
+#include "gateway/grpc_call.hpp"
+#include "gateway/queue_proto.hpp"
 #include "gateway/scheduler_client.hpp"
 #include "gateway/task_json.hpp"
 #include "gateway/task_proto.hpp"
 
 #include "taskmaster/v1/task.grpc.pb.h"
 
-#include <spdlog/spdlog.h>
-
-#include <algorithm>
-#include <mutex>
-
 namespace taskmaster {
 namespace {
 
-using context = grpc::CallbackServerContext;
-using reactor = grpc::ServerUnaryReactor;
-
-/// One call: shared by its reactor and by the callback that answers it, which may outlive the reactor. Whoever comes first ends it.
-class call {
-public:
-  call(context* ctx, reactor* rx) : deadline_(ctx->deadline()), context_(ctx), reactor_(rx) {}
-
-  /// When the client stops waiting; far away when it did not say. Kept, since the context goes with the call.
-  std::chrono::system_clock::time_point deadline() const { return deadline_; }
-
-  /// `fill` writes the response; request and response are gone once the call has ended, so it runs only if it has not.
-  template <class Fill>
-  void succeed(Fill fill) {
-    std::lock_guard lock(mutex_);
-    if (!reactor_) return;
-    fill();
-    std::exchange(reactor_, nullptr)->Finish(grpc::Status::OK);
-  }
-
-  void fail(const error& e) {
-    std::lock_guard lock(mutex_);
-    if (!reactor_) return;
-    for (const auto& [name, value] : grpc_trailers(e)) context_->AddTrailingMetadata(name, value);
-    if (e.code == ec::internal) {
-      spdlog::error("grpc: {}", e.message); // the client is told only that it was us
-      std::exchange(reactor_, nullptr)->Finish(grpc_status(error(ec::internal, "Something went wrong inside the service; its log says what.")));
-    } else {
-      std::exchange(reactor_, nullptr)->Finish(grpc_status(e));
-    }
-  }
-
-  /// The client has given up, or the server shuts down.
-  void abandon() {
-    std::lock_guard lock(mutex_);
-    if (reactor_) std::exchange(reactor_, nullptr)->Finish(grpc::Status::CANCELLED);
-  }
-
-private:
-  const std::chrono::system_clock::time_point deadline_;
-  std::mutex mutex_;
-  context* const context_;
-  reactor* reactor_; // null: ended
-};
-using call_ptr = std::shared_ptr<call>;
-
-/// gRPC's side of a call.
-class call_reactor final : public reactor {
-public:
-  explicit call_reactor(context* ctx) : call_(std::make_shared<call>(ctx, this)) {}
-  const call_ptr& shared() const { return call_; }
-
-private:
-  void OnCancel() override { call_->abandon(); }
-  void OnDone() override { delete this; }
-  call_ptr call_;
-};
+using namespace rpc;
 
 /// A task just submitted, or the one its key named first.
 void write_new(v1::SubmitResponse& out, const task_record& record, bool repeated) {
@@ -79,27 +19,15 @@ void write_new(v1::SubmitResponse& out, const task_record& record, bool repeated
   out.set_repeated_key(repeated);
 }
 
-expected<uuid> read_id(const std::string& text) {
-  if (const auto id = uuid::parse(text)) return *id;
-  return error(ec::invalid_argument, "The id is none; ids look like 01914c3e-9d1b-7c5f-8a44-0c8fd5b2a7e1.", {{"/id", "has to be a UUID of 36 characters"}});
-}
-
-/// What a call may take: what its client gives it, within our own limits.
-duration time_left(const call& c, const task_service_options& options) {
-  const auto left = c.deadline() - std::chrono::system_clock::now();
-  if (left > std::chrono::hours(24 * 365)) return options.deadline;
-  return std::clamp(std::chrono::duration_cast<duration>(left), duration{0}, options.longest);
-}
-
 /// The generated service. Each call hands the scheduler_client a callback that fills the response and ends the call.
-class rpc final : public v1::TaskService::CallbackService {
+class task_rpc final : public v1::TaskService::CallbackService {
 public:
-  rpc(caf::actor_system& system, scheduler_actor scheduler, task_service_options o)
+  task_rpc(caf::actor_system& system, scheduler_actor scheduler, task_service_options o)
       : options(std::move(o)), client(std::make_shared<scheduler_client>(system, std::move(scheduler))) {
     if (!options.now) options.now = [] { return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()); };
   }
 
-  ~rpc() override { client->stop(); }
+  ~task_rpc() override { client->stop(); }
 
   task_service_options options;
   std::shared_ptr<scheduler_client> client; // shared with callbacks that ask again, which may outlive this service
@@ -117,7 +45,7 @@ public:
         if (row.refused) return c->fail(*row.refused);
         if (!row.repeated) return c->succeed([&] { write_new(*response, record_of(row.task, labels), false); });
         // Of a known key only the first task's id is certain: ask what became of it.
-        client->find(row.task.id, taskmaster::time_left(*c, options), [c, response](find_answer first) {
+        client->find(row.task.id, rpc::time_left(*c, options), [c, response](find_answer first) {
           if (!first) return c->fail(first.failure());
           c->succeed([&] { write_new(*response, *first, true); });
         });
@@ -247,6 +175,20 @@ public:
     });
   }
 
+  reactor* Explain(context* ctx, const v1::ExplainRequest* request, v1::ExplainResponse* response) override {
+    return guarded(ctx, [&](const call_ptr& c) {
+      const auto id = read_id(request->id());
+      if (!id) return c->fail(id.failure());
+      client->explain(*id, time_left(*c), [c, response](explain_answer why) {
+        if (!why) return c->fail(why.failure());
+        c->succeed([&] {
+          response->set_state(static_cast<v1::State>(static_cast<int>(why->state) + 1));
+          write_reasons(*response->mutable_reasons(), why->reasons);
+        });
+      });
+    });
+  }
+
   reactor* Queues(context* ctx, const v1::QueuesRequest*, v1::QueuesResponse* response) override {
     return guarded(ctx, [&](const call_ptr& c) {
       client->queues(time_left(*c), [c, response](queues_answer list) {
@@ -270,26 +212,13 @@ public:
   }
 
 private:
-  /// Makes the call and runs it; what a library throws becomes its answer.
-  template <class Body>
-  reactor* guarded(context* ctx, Body body) {
-    auto* rx = new call_reactor(ctx);
-    const call_ptr c = rx->shared(); // the reactor may be gone when `body` returns
-    try {
-      body(c);
-    } catch (const std::exception& e) {
-      c->fail(error(ec::internal, e.what()));
-    }
-    return rx;
-  }
-
-  duration time_left(const call& c) const { return ::taskmaster::time_left(c, options); }
+  duration time_left(const call& c) const { return rpc::time_left(c, options); }
 };
 
 } // namespace
 
 std::unique_ptr<grpc::Service> make_task_service(caf::actor_system& system, scheduler_actor scheduler, task_service_options options) {
-  return std::make_unique<rpc>(system, std::move(scheduler), std::move(options));
+  return std::make_unique<task_rpc>(system, std::move(scheduler), std::move(options));
 }
 
 } // namespace taskmaster

@@ -121,6 +121,34 @@ scheduler_actor::behavior_type fake(fake_self self, std::shared_ptr<script> told
         });
       },
       [self](queues_atom) { return play<queues_answer>(self, [&](script& s) -> queues_answer { return s.queues; }); },
+      [self](queue_atom, const std::string& name) {
+        return play<queue_answer>(self, [&](script& s) -> queue_answer {
+          const auto found = s.settings.find(name);
+          if (found == s.settings.end()) return error(ec::not_found, "No queue " + name + ".");
+          queue_info q;
+          q.counts.name = name;
+          q.settings = found->second;
+          return q;
+        });
+      },
+      [self](set_queue_atom, const queue_change& change) {
+        return play<queue_answer>(self, [&](script& s) -> queue_answer {
+          auto settings = changed(s.settings[change.name], change);
+          if (!settings) return settings.failure();
+          s.settings[change.name] = *settings;
+          queue_info q;
+          q.counts.name = change.name;
+          q.settings = *settings;
+          return q;
+        });
+      },
+      [self](explain_atom, const uuid& id) {
+        return play<explain_answer>(self, [&](script& s) -> explain_answer {
+          const auto found = known(s, id);
+          if (!found) return found.failure();
+          return s.why;
+        });
+      },
       [self](workers_atom) { return play<workers_answer>(self, [&](script& s) -> workers_answer { return s.workers; }); },
       [self](drain_atom, const std::string& id) {
         return play<done_answer>(self, [&](script& s) -> done_answer {

@@ -21,6 +21,8 @@ struct script {
   std::map<std::string, uuid> keys;
   std::vector<attempt_record> attempts;
   std::vector<queue_info> queues;
+  std::map<std::string, queue_settings> settings; // what set_queue made; get knows these
+  explanation why;                                // of every known task
   std::vector<worker_info> workers;
   taskmaster::health health{true, true, ""};
   std::string next_cursor;

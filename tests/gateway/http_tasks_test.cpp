@@ -204,7 +204,9 @@ TEST_CASE("attempts, queues and workers are lists under their own names") {
   const auto attempts = f.get("/v1/tasks/" + id + "/attempts").json;
   CHECK(attempts["attempts"][0]["error"]["code"] == "exit");
   CHECK(attempts["next_cursor"].is_null());
-  CHECK(f.get("/v1/queues").json["queues"][0] == nlohmann::json::parse(R"({"name": "mail", "scheduled": 3, "ready": 4, "running": 5, "capped": true})"));
+  CHECK(f.get("/v1/queues").json["queues"][0] == nlohmann::json::parse(R"({
+            "name": "mail", "paused": false, "concurrency": null, "rate": null, "key_concurrency": 1, "key_rate": null, "weight": 1,
+            "paused_kinds": [], "paused_keys": [], "scheduled": 3, "ready": 4, "running": 5, "capped": true})"));
   const auto worker = f.get("/v1/workers").json["workers"][0];
   CHECK(worker["tasks"][0] == id);
   CHECK(worker["connected_at"] == "2030-01-01T00:00:00.000000Z");
