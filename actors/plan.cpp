@@ -117,8 +117,7 @@ void plan::put_back(entry& e) {
   place(e);
 }
 
-void plan::forget(const uuid& id) {
-  const auto it = entries_.find(id);
+void plan::forget(entries::iterator it) {
   auto& e = *it->second;
   if (e.busy) vacate(e);
   auto& l = *e.home;
@@ -131,7 +130,7 @@ void plan::erase(const uuid& id) {
   if (it == entries_.end()) return;
   unplace(*it->second);
   if (const auto s = sessions_.find(it->second->session); s != sessions_.end()) s->second.tasks.erase(id);
-  forget(id);
+  forget(it);
 }
 
 // -- what the database tells -------------------------------------------------------------------------------------------

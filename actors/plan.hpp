@@ -325,7 +325,8 @@ private:
   queue_state& queue_of(const std::string& name);
   line& line_of(bucket& b, const std::string& key);
   void leave_line(line& l);
-  void forget(const uuid& id);
+  using entries = std::unordered_map<uuid, std::unique_ptr<entry>>;
+  void forget(entries::iterator it);
   void set_state(entry& e, entry_state state);
   void occupy(entry& e);
   void vacate(entry& e);
@@ -386,7 +387,7 @@ private:
   timestamp took_over_at_ = timestamp::min();
   bool grace_ = false;
 
-  std::unordered_map<uuid, std::unique_ptr<entry>> entries_;
+  entries entries_;
   std::map<bucket_key, std::unique_ptr<bucket>> buckets_;
   std::set<std::pair<timestamp, uuid>> expiries_;
   tombstones stones_;

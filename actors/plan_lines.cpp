@@ -84,7 +84,7 @@ void plan::place(entry& e) {
     if ((l.own ? l.filling : b.filling) && (!dropped || at < *dropped)) dropped = at;
     const auto id = e.row.id;
     bury(id, version_of(e.row));
-    forget(id);
+    forget(entries_.find(id));
     return;
   }
   const auto bytes = e.row.payload ? e.row.payload->size() : 0;
@@ -115,23 +115,24 @@ void plan::unplace(entry& e) {
   l.bytes -= bytes;
   if (!l.own) b.bytes -= bytes;
   if (e.row.expires_at) expiries_.erase({*e.row.expires_at, e.row.id});
-  if (l.held.erase(at)) {
+  if (!l.held.empty() && l.held.erase(at)) {
     --b.held;
   } else {
-    l.waiting.erase(at);
+    if (at == *l.waiting.begin()) l.waiting.erase(l.waiting.begin());
+    else l.waiting.erase(at);
     count_waiting(l, -1);
     if (l.place != line_place::shut && at == l.head) file(l);
   }
-  thirst(l);
+  if (l.own) thirst(l);
 }
 
 void plan::evict(line& l, const position& at) {
   auto& dropped = l.own ? l.dropped : l.home->dropped;
   if ((l.own ? l.filling : l.home->filling) && (!dropped || at < *dropped)) dropped = at;
-  auto& e = *entries_.at(at.id);
-  bury(at.id, version_of(e.row));
-  unplace(e);
-  forget(at.id);
+  const auto it = entries_.find(at.id);
+  bury(at.id, version_of(it->second->row));
+  unplace(*it->second);
+  forget(it);
 }
 
 void plan::split(line& l) {

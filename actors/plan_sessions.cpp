@@ -103,7 +103,7 @@ plan::claim_verdict plan::claimed_row(session_id id, const claim& c, const task*
   // Not adopted, and in no window: the database keeps it, a refill will bring it.
   if (const auto it = entries_.find(c.task);
       verdict == claim_verdict::drop && it != entries_.end() && it->second->state == entry_state::waiting && !it->second->placed)
-    forget(c.task);
+    forget(it);
   return verdict;
 }
 
