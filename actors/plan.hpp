@@ -306,17 +306,17 @@ private:
   };
   struct entry {
     task row;
-    entry_state state = entry_state::waiting;
     line* home = nullptr;
+    entry_state state = entry_state::waiting;
     bool placed = false; // in home->waiting or home->held
-    bool busy = false;   // in running of its queue and key
-    std::size_t queue_place = 0, key_place = 0;
+    bool busy = false;   // in running of its queue and key, at these places
+    bool cancel_requested = false;
+    std::uint32_t queue_place = 0, key_place = 0;
     session_id session = 0;
     taskmaster::fence fence;
     timestamp picked_at;
     std::optional<timestamp> started_at;
     std::string progress;
-    bool cancel_requested = false;
   };
 
   // windows: plan.cpp, plan_lines.cpp

@@ -57,9 +57,9 @@ void plan::set_state(entry& e, entry_state state) {
 void plan::occupy(entry& e) {
   e.busy = true;
   auto& k = *e.home->key;
-  e.key_place = k.running.size();
+  e.key_place = static_cast<std::uint32_t>(k.running.size());
   k.running.push_back(&e);
-  e.queue_place = k.home->running.size();
+  e.queue_place = static_cast<std::uint32_t>(k.home->running.size());
   k.home->running.push_back(&e);
 }
 
