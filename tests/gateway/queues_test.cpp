@@ -2,6 +2,7 @@
 #include "gateway/queue_json.hpp"
 #include "gateway/queue_proto.hpp"
 #include "gateway/queue_service.hpp"
+#include "tests/catch.hpp"
 #include "tests/gateway/fake_scheduler.hpp"
 #include "tests/gateway/http_fixture.hpp"
 
@@ -9,7 +10,6 @@
 #include "taskmaster/v1/task.grpc.pb.h"
 
 #include <grpcpp/grpcpp.h>
-#include <httplib.h>
 
 using namespace taskmaster;
 using namespace taskmaster::test;
@@ -73,26 +73,24 @@ TEST_CASE("a change and settings survive the way over protobuf") {
 TEST_CASE("queues and explain over HTTP") {
   http_fixture f;
   CHECK(f.get("/v1/queues/mail").status == 404);
-  httplib::Client http("127.0.0.1", f.port());
-  const auto put = [&](const std::string& body) { return http.Put("/v1/queues/mail", body, "application/json"); };
+  const auto put = [&](const std::string& body) { return f.send("PUT", "/v1/queues/mail", body); };
   auto answer = put(R"({"concurrency": 2, "rate": {"limit": 5, "period": "1m", "burst": 9}})");
-  REQUIRE(answer);
-  CHECK(answer->status == 200);
-  auto json = nlohmann::json::parse(answer->body);
+  CHECK(answer.status == 200);
+  auto json = answer.json;
   CHECK(json["concurrency"] == 2);
   CHECK(json["rate"] == nlohmann::json::parse(R"({"limit": 5, "period": "1m", "burst": 9})"));
   answer = put(R"({"concurrency": 0})");
-  CHECK(answer->status == 422);
-  answer = http.Put("/v1/queues/NO", "{}", "application/json");
-  CHECK(answer->status == 400);
-  CHECK(http.Post("/v1/queues/mail/pause", "", "application/json")->status == 200);
-  CHECK(http.Post("/v1/queues/mail/pause", R"({"key": "a"})", "application/json")->status == 200);
-  CHECK(http.Post("/v1/queues/mail/pause", R"({"who": "a"})", "application/json")->status == 400);
+  CHECK(answer.status == 422);
+  answer = f.send("PUT", "/v1/queues/NO", "{}");
+  CHECK(answer.status == 400);
+  CHECK(f.post("/v1/queues/mail/pause", "").status == 200);
+  CHECK(f.post("/v1/queues/mail/pause", R"({"key": "a"})").status == 200);
+  CHECK(f.post("/v1/queues/mail/pause", R"({"who": "a"})").status == 400);
   json = f.get("/v1/queues/mail").json;
   CHECK(json["paused"] == true);
   CHECK(json["paused_keys"] == nlohmann::json::array({"a"}));
   CHECK(json["concurrency"] == 2);
-  CHECK(http.Post("/v1/queues/mail/resume", R"({"key": "a"})", "application/json")->status == 200);
+  CHECK(f.post("/v1/queues/mail/resume", R"({"key": "a"})").status == 200);
   CHECK(f.get("/v1/queues/mail").json["paused_keys"].empty());
 
   const auto id = *uuid::parse("01914c3e-9d1b-7c5f-8a44-0c8fd5b2a7e1");
