@@ -3,7 +3,8 @@
 
   tasks.py API submit FILE QUEUE NUMBER COMMAND   one batch of shell tasks; the ids that were acknowledged are added to FILE
   tasks.py API running FILE NUMBER SECONDS        waits until so many of them run on each of the workers that are there
-  tasks.py API outcome FILE SECONDS               waits until every id in FILE has ended; says how; exit 0 when all succeeded
+  tasks.py API outcome FILE SECONDS               waits until every id in FILE has ended; says how, where, and how many
+                                                  a vanished worker had before; exit 0 when all succeeded
   tasks.py API workers NUMBER SECONDS             waits until so many workers are there
 """
 import collections
@@ -99,12 +100,12 @@ def outcome(file, seconds):
 
     states, found = until(seconds, ask, "an end of every task")
     by_worker = collections.Counter(str(task.get("worker")) for task in found.values())
-    again = sum(task.get("attempt", 1) > 1 for task in found.values())
+    lost = sum(any(a["outcome"] == "lost" for a in call(f"/v1/tasks/{id}/attempts")["attempts"]) for id in found)
     for state, number in sorted(states.items()):
         print(f"state {state} {number}")
     for worker, number in sorted(by_worker.items()):
         print(f"worker {worker} {number}")
-    print(f"again {again}")
+    print(f"interrupted {lost}")
     sys.exit(0 if states == {"succeeded": wanted} else 1)
 
 
