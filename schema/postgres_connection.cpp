@@ -6,9 +6,20 @@
 namespace taskmaster::postgres {
 namespace {
 
-error unavailable(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  error e(ec::unavailable, "the database cannot be reached: " + text);
+/// libpq's messages have lines and tabs; ours are one sentence, for a log line and a JSON text.
+std::string one_line(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const bool space = c == '\n' || c == '\t' || c == ' ';
+    if (!space) out += c;
+    else if (!out.empty() && out.back() != ' ') out += ' ';
+  }
+  while (!out.empty() && out.back() == ' ') out.pop_back();
+  return out;
+}
+
+error unavailable(const std::string& text) {
+  error e(ec::unavailable, "the database cannot be reached: " + one_line(text));
   e.retry_after = std::chrono::seconds(1);
   return e;
 }
@@ -40,7 +51,12 @@ bool connection::wait(bool write, clock::time_point until) {
 }
 
 expected<done> connection::ready(clock::time_point until) {
-  if (conn_ && PQstatus(conn_) == CONNECTION_OK) return done{};
+  if (conn_ && PQstatus(conn_) == CONNECTION_OK) {
+    // Nothing is under way, so a readable socket is a notice or the server's farewell. Read now, a connection that ended while idle is
+    // replaced; found out by the next statement, that statement's outcome would be unknown.
+    pollfd p{PQsocket(conn_), POLLIN, 0};
+    if (poll(&p, 1, 0) == 0 || (PQconsumeInput(conn_) && PQstatus(conn_) == CONNECTION_OK)) return done{};
+  }
   drop();
   if (clock::now() < next_try_) return unavailable("the last try failed a moment ago");
   // An unreachable host must not take the whole deadline of every call in the line behind.
@@ -69,6 +85,7 @@ expected<done> connection::ready(clock::time_point until) {
     return unavailable(why);
   }
   PQsetnonblocking(conn_, 1);
+  PQsetNoticeProcessor(conn_, [](void*, const char*) {}, nullptr); // libpq would print to stderr, past the log; errors come with results
   backoff_ = std::chrono::milliseconds(100);
   ++generation_;
   return done{};
@@ -78,7 +95,7 @@ error connection::lost(kind k, const std::string& why) {
   sqlstate_.clear();
   drop();
   if (k == kind::read) return unavailable(why);
-  error e(ec::ambiguous, "the database's answer was lost (" + why + "): it may have happened or not; ask again with the same key");
+  error e(ec::ambiguous, "the database's answer was lost (" + one_line(why) + "): it may have happened or not; ask again with the same key");
   e.retry_after = std::chrono::seconds(1);
   return e;
 }
