@@ -37,6 +37,21 @@ TEST_CASE_METHOD(cluster_fixture, "R1: of two coordinators one leads, and the ot
   CHECK(c1.view->term() > term);
 }
 
+TEST_CASE_METHOD(cluster_fixture, "R2: nothing is loaded before the answer to the acquisition is here") {
+  auto c = start_coordinator("c0", true);
+  advance(1s);
+  REQUIRE(c.lease->held.size() == 1);
+  CHECK(c.reads->held.empty());
+  CHECK(c.writes->held.empty());
+  c.lease->release();
+  settle();
+  CHECK(c.writes->held.size() == 1); // its write lane is enlisted first
+  CHECK(c.reads->held.empty());
+  c.writes->release();
+  settle();
+  CHECK(c.reads->held.size() == 1);
+}
+
 TEST_CASE_METHOD(cluster_fixture, "R3: a leader whose renewals are not answered stops handing out before its lease runs out") {
   auto c = start_coordinator("c0");
   auto s = start_scheduler(c.actor);
