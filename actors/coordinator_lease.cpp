@@ -124,6 +124,7 @@ void coordinator_state::end_grace() {
 void coordinator_state::step_down(const std::string& why) {
   if (!term_) return;
   spdlog::warn("stepping down from term {}: {}", term_, why);
+  view_->renounce(term_);
   term_ = 0;
   is_loaded_ = false;
   ++epoch_;

@@ -241,8 +241,7 @@ std::vector<worker_info> coordinator_state::list_workers() const {
     w.kinds = p.kinds;
     w.slots = p.slots;
     w.credit = p.credit;
-    w.tasks.assign(p.tasks.begin(), p.tasks.end());
-    std::sort(w.tasks.begin(), w.tasks.end());
+    w.tasks = plan_.in_hands(id);
     w.connected_at = s.connected_at;
     out.push_back(std::move(w));
   }

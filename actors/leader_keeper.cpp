@@ -89,6 +89,18 @@ void renew(self_ptr self) {
       });
 }
 
+/// The coordinator gave the term up while the lease is good: without this it would be renewed for ever, and nobody would lead.
+void renounce(self_ptr self, std::uint64_t term) {
+  auto& s = self->state;
+  s.view->clear();
+  s.rule.renounced(now(self));
+  ask_store(
+      self, s.lane, [term](task_store& store) { return store.resign(term, std::chrono::milliseconds(1'000)); },
+      [term](expected<done>& answer) {
+        if (!answer) spdlog::warn("the lease of term {} was not handed back, it runs out by itself: {}", term, to_string(answer.failure()));
+      });
+}
+
 } // namespace
 
 leader_keeper_actor::behavior_type leader_keeper(self_ptr self, leader_keeper_config config, store_lane_actor lane,
@@ -106,6 +118,7 @@ leader_keeper_actor::behavior_type leader_keeper(self_ptr self, leader_keeper_co
         if (s.stopping) return;
         self->delayed_send(self, tick, tick_atom::value);
         const auto led = s.rule.term();
+        if (s.rule.term() != 0 && s.view->renounced() == s.rule.term()) return renounce(self, s.rule.term());
         const auto step = s.rule.next(now(self));
         if (led != 0 && s.rule.term() == 0) end_lease(self, "the lease ran out before the database answered");
         if (step == leadership::step::acquire) acquire(self);

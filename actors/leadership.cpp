@@ -39,6 +39,12 @@ void leadership::deposed() {
   not_acquired();
 }
 
+void leadership::renounced(steady_time now) {
+  term_ = 0;
+  asked_ = now;
+  next_at_ = now + 3 * options_.look_every;
+}
+
 void leadership::failed() {
   asking_ = false;
   next_at_ = asked_ + options_.look_every;

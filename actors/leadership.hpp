@@ -29,6 +29,8 @@ public:
   /// 0 rows: another term began.
   void deposed();
   void failed();
+  /// Given back by choice: others may look first.
+  void renounced(steady_time now);
 
   /// True while it may act as the leader: dispatch, answer cancels and heartbeats, say "stale".
   bool trusted(steady_time now) const { return term_ != 0 && now < trusted_until_; }

@@ -1,5 +1,5 @@
 // Whether this node leads right now, for those who must know between two messages: worker proxies answer a heartbeat only under a
-// trusted lease (R14). Written by leader_keeper, read on any thread.
+// trusted lease (R14). Written by leader_keeper (renounce: by the coordinator), read on any thread.
 #pragma once
 #include "schema/time.hpp"
 
@@ -23,6 +23,10 @@ public:
   }
   std::uint64_t term() const { return term_.load(std::memory_order_acquire); }
 
+  /// The coordinator cannot lead in this term (it could not load, say); leader_keeper then hands the lease back and looks anew.
+  void renounce(std::uint64_t term) { renounced_.store(term, std::memory_order_release); }
+  std::uint64_t renounced() const { return renounced_.load(std::memory_order_acquire); }
+
   /// The cluster's secret; the same for ever once known.
   void secret(std::string s) {
     std::lock_guard lock(mutex_);
@@ -44,7 +48,7 @@ public:
 
 private:
   std::atomic<steady_time::rep> until_{0};
-  std::atomic<std::uint64_t> term_{0};
+  std::atomic<std::uint64_t> term_{0}, renounced_{0};
   mutable std::mutex mutex_;
   std::string secret_, leader_;
 };

@@ -165,6 +165,8 @@ public:
   /// A task that is handed out; row is null for any other.
   live running(const uuid& id) const;
   const std::map<session_id, planned_session>& sessions() const { return sessions_; }
+  /// What this session's worker has in its hands: given to it, and no result has come. In order of id.
+  std::vector<uuid> in_hands(session_id id) const;
 
   struct size {
     std::size_t entries = 0, waiting = 0, held = 0, running = 0, settling = 0, buckets = 0, tombstones = 0;

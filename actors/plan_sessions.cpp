@@ -137,4 +137,16 @@ plan::claim_verdict plan::claimed(session_id id, const claim& c, timestamp now, 
   return claim_verdict::drop;
 }
 
+std::vector<uuid> plan::in_hands(session_id id) const {
+  std::vector<uuid> out;
+  const auto s = sessions_.find(id);
+  if (s == sessions_.end()) return out;
+  for (const auto& task : s->second.tasks) {
+    const auto e = entries_.find(task);
+    if (e != entries_.end() && e->second->state == entry_state::assigned) out.push_back(task);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 } // namespace taskmaster

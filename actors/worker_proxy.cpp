@@ -17,7 +17,8 @@ void end(self_ptr self, const std::string& why) {
   auto& s = self->state;
   if (s.ended) return;
   s.ended = true;
-  spdlog::info("session {} of worker '{}' ({}) ends: {}", self->id(), s.worker, s.link->peer(), why);
+  // Refused before it was one: every worker that looks for the leader knocks here.
+  spdlog::log(s.worker.empty() ? spdlog::level::debug : spdlog::level::info, "session {} of worker '{}' ({}) ends: {}", self->id(), s.worker, s.link->peer(), why);
   s.link->close(why);
   self->quit(caf::exit_reason::normal);
 }

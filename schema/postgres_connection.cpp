@@ -19,7 +19,7 @@ constexpr auto longest_backoff = 2000ms;
 /// libpq's messages have several lines and end in one.
 std::string one_line(const char* text) {
   std::string line = text ? text : "";
-  std::replace(line.begin(), line.end(), '\n', ' ');
+  std::replace_if(line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
   line.erase(line.find_last_not_of(' ') + 1);
   return line;
 }

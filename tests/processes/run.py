@@ -1,0 +1,21 @@
+#!/usr/bin/python3
+"""Separate processes over a real PostgreSQL, one scenario after the other.
+
+    run.py                  all of them
+    run.py on_time outages  these
+"""
+import importlib
+import sys
+import time
+
+SCENARIOS = ["original_commands", "outages", "leaving", "on_time", "credit_and_loss", "real_input", "acknowledged"]
+
+
+def main():
+    for name in sys.argv[1:] or SCENARIOS:
+        begin = time.monotonic()
+        importlib.import_module(name).test()
+        print(f"ok  {name} ({time.monotonic() - begin:.0f} s)", flush=True)
+
+
+main()
