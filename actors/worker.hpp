@@ -32,6 +32,8 @@ public:
   virtual ~coordinator_dialer() = default;
   /// Never blocks; tells `who` by link_events.
   virtual void dial(const std::string& address, std::uint64_t number, worker_actor who) = 0;
+  /// Ends every stream, also those to come; returns when none of them tells anybody anything any more. By the composition's thread.
+  virtual void stop() {}
 };
 
 struct worker_config {

@@ -89,14 +89,14 @@ void scheduler_node::stop() {
 
 std::vector<std::string> worker_node::kinds() { return {"echo", "fail", "http", "noop", "shell", "sleep"}; }
 
-worker_node::worker_node(caf::actor_system& system, std::shared_ptr<coordinator_dialer> dialer, options how) : system_(system) {
+worker_node::worker_node(caf::actor_system& system, std::shared_ptr<coordinator_dialer> dialer, options how) : system_(system), dialer_(std::move(dialer)) {
   process_executor_options processes;
   processes.guardian = how.guardian;
   processes.withheld = {"DATABASE_URL", "TASKMASTER_DATABASE_URL", "PGPASSWORD"};
   executors_["shell"] = std::make_shared<process_executor>(std::move(processes));
   executors_["http"] = std::make_shared<http_executor>(static_cast<std::size_t>(how.config.hold.slots));
   pool_ = system.spawn(executor_pool, executors_);
-  worker_ = system.spawn(worker, std::move(how.config), std::move(dialer), pool_);
+  worker_ = system.spawn(worker, std::move(how.config), dialer_, pool_);
 }
 
 void worker_node::drain(const std::function<bool()>& give_up) {
@@ -118,6 +118,7 @@ void worker_node::stop() {
   stop_executors(executors_);
   end(worker_);
   end(pool_);
+  dialer_->stop();
 }
 
 } // namespace taskmaster

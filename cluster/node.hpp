@@ -86,6 +86,7 @@ public:
 private:
   caf::actor_system& system_;
   std::map<std::string, std::shared_ptr<executor>> executors_;
+  std::shared_ptr<coordinator_dialer> dialer_;
   executor_pool_actor pool_;
   worker_actor worker_;
   bool stopped_ = false;

@@ -5,6 +5,7 @@
 #include "cluster/private_postgres.hpp"
 #include "gateway/coordinator_client.hpp"
 #include "gateway/session_client.hpp"
+#include "gateway/status_server.hpp"
 #include "gateway/task_service.hpp"
 #include "schema/migrate.hpp"
 
@@ -100,11 +101,14 @@ std::string advertised(const node_settings& s, const std::string& listening) {
   return (everywhere ? host_name() : host) + listening.substr(colon);
 }
 
+std::pair<std::string, std::uint16_t> host_and_port(const std::string& address) {
+  const auto colon = address.rfind(':');
+  return {colon == 0 ? "0.0.0.0" : address.substr(0, colon), static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1)))};
+}
+
 http_gateway_options http_settings(const node_settings& s, const std::shared_ptr<metrics>& meters) {
   http_gateway_options o;
-  const auto colon = s.http.rfind(':');
-  o.host = colon == 0 ? "0.0.0.0" : s.http.substr(0, colon);
-  o.port = static_cast<std::uint16_t>(std::stoi(s.http.substr(colon + 1)));
+  std::tie(o.host, o.port) = host_and_port(s.http);
   o.registry = meters->registry;
   return o;
 }
@@ -189,7 +193,8 @@ int run_scheduler(const node_settings& s) {
   auto meters = std::make_shared<metrics>(std::make_shared<prometheus::Registry>());
   node_system_config config;
   caf::actor_system system(config);
-  auto coordinator = system.spawn(coordinator_client, s.coordinators);
+  const auto calls = std::make_shared<open_calls>();
+  auto coordinator = system.spawn(coordinator_client, s.coordinators, calls);
   scheduler_node scheduler(system, postgres_stores(url, "scheduler"), meters, coordinator);
   http_gateway http(system, scheduler.actor(), http_settings(s, meters));
   std::vector<std::unique_ptr<grpc::Service>> services;
@@ -207,6 +212,7 @@ int run_scheduler(const node_settings& s) {
   if (grpc) grpc->stop();
   scheduler.stop();
   caf::anon_send(coordinator, stop_atom::value);
+  calls->close();
   signals_kill();
   return code;
 }
@@ -220,6 +226,12 @@ int run_coordinator(const node_settings& s) {
   coordinator_node coordinator(system, postgres_stores(url, "coordinator"), meters, coordinator_settings(s, advertised(s, s.grpc)));
   int code = 0;
   auto grpc = serve_grpc(s.grpc, coordinator.services(), code);
+  status_server status(meters->registry);
+  if (grpc && !s.metrics.empty()) {
+    const auto [host, port] = host_and_port(s.metrics);
+    if (const auto listening = status.start(host, port); !listening) code = refuse(listening.failure());
+    else spdlog::info("metrics on http://{}:{}/metrics", host, status.port());
+  }
   if (code == 0) {
     spdlog::info("gRPC on {}, reached at {}", grpc->address(), advertised(s, grpc->address()));
     wait_for_stop();

@@ -76,6 +76,8 @@ void add_node_commands(CLI::App& app, node_settings& s) {
   database(coordinator), grpc(coordinator), name(coordinator), retention(coordinator);
   coordinator->add_option("--advertise", s.advertise, "host:port that workers and schedulers reach it at (default: from --grpc and the host's name)")
       ->envname("TASKMASTER_ADVERTISE")->check(check_address);
+  coordinator->add_option("--metrics", s.metrics, "host:port to serve /metrics and /healthz over HTTP (default: nowhere)")
+      ->envname("TASKMASTER_METRICS")->check(check_address);
 
   auto* worker = command("worker", "run tasks", role::worker);
   find_coordinator(worker), slots(worker), name(worker);

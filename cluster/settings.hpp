@@ -17,6 +17,7 @@ struct node_settings {
   std::string database; // libpq URI; also DATABASE_URL
   std::string http = "127.0.0.1:8081";
   std::string grpc = "127.0.0.1:8080";
+  std::string metrics;                   // coordinator: where to serve /metrics and /healthz; empty: nowhere
   std::string advertise;                 // coordinator: how others reach it
   std::string data;                      // up: the folder of its PostgreSQL
   std::vector<std::string> coordinators; // scheduler, worker

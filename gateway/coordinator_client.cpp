@@ -27,7 +27,8 @@ constexpr std::size_t announce_bytes = 2u << 20;
 /// Only the actor's thread uses it.
 class coordinator_calls {
 public:
-  explicit coordinator_calls(std::vector<std::string> addresses) : addresses_(std::move(addresses)), current_(addresses_.front()) {}
+  coordinator_calls(std::vector<std::string> addresses, std::shared_ptr<open_calls> o)
+      : open(std::move(o)), addresses_(std::move(addresses)), current_(addresses_.front()) {}
 
   async* to_current() {
     auto& s = stubs_[current_];
@@ -49,6 +50,7 @@ public:
     current_ = addresses_[++next_ % addresses_.size()];
   }
   const std::string& current() const { return current_; }
+  const std::shared_ptr<open_calls> open;
   int tries() const { return static_cast<int>(addresses_.size()) + 1; }
 
 private:
@@ -78,9 +80,13 @@ void ask(self_ptr self, method<In, Out> m, std::shared_ptr<const In> in, std::ch
   c->context.set_wait_for_ready(false);
   auto& calls = self->state.calls;
   const auto to = calls->current();
-  coordinator_client_actor me = self;
-  (calls->to_current()->*m)(&c->context, c->in.get(), &c->out, [self, me, m, c, limit, then, tries, to](const grpc::Status& status) {
-    caf::anon_send(me, call_done{[self, m, c, limit, then, tries, to, status] {
+  const auto open = calls->open;
+  open->enter(c->context);
+  // `then` holds promises of actors: it is moved on, so that nothing of theirs is left here when the call leaves.
+  (calls->to_current()->*m)(&c->context, c->in.get(), &c->out,
+                            [self, me = coordinator_client_actor(self), open, m, c, limit, then = std::move(then), tries,
+                             to](const grpc::Status& status) mutable {
+    caf::anon_send(std::exchange(me, coordinator_client_actor{}), call_done{[self, m, c, limit, then = std::exchange(then, nullptr), tries, to, status] {
       if (status.ok()) return then(expected<Out>(std::move(c->out)));
       if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) self->state.calls->forget(to);
       const auto failure = error_of(status);
@@ -93,6 +99,7 @@ void ask(self_ptr self, method<In, Out> m, std::shared_ptr<const In> in, std::ch
       }
       then(expected<Out>(failure));
     }});
+    open->leave(c->context);
   });
 }
 
@@ -132,8 +139,9 @@ void announce(self_ptr self, announcement& a) {
 
 } // namespace
 
-coordinator_client_actor::behavior_type coordinator_client(self_ptr self, std::vector<std::string> addresses) {
-  self->state.calls = std::make_shared<coordinator_calls>(std::move(addresses));
+coordinator_client_actor::behavior_type coordinator_client(self_ptr self, std::vector<std::string> addresses,
+                                                            std::shared_ptr<open_calls> open) {
+  self->state.calls = std::make_shared<coordinator_calls>(std::move(addresses), std::move(open));
   return {
       [self](announce_atom, announcement& a) { announce(self, a); },
       [self](live_atom, const live_request& request) {

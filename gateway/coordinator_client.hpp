@@ -3,6 +3,7 @@
 // callbacks come back as messages.
 #pragma once
 #include "actors/interfaces.hpp"
+#include "gateway/open_calls.hpp"
 
 #include <memory>
 #include <string>
@@ -30,9 +31,9 @@ struct coordinator_client_state {
   static inline const char* name = "coordinator-client";
 };
 
-/// `addresses`: host:port of every coordinator.
+/// `addresses`: host:port of every coordinator. `open` is closed by the composition before its actor system goes.
 coordinator_client_actor::behavior_type coordinator_client(coordinator_client_actor::stateful_pointer<coordinator_client_state> self,
-                                                           std::vector<std::string> addresses);
+                                                           std::vector<std::string> addresses, std::shared_ptr<open_calls> open);
 
 } // namespace taskmaster
 

@@ -2,7 +2,7 @@
 // limits and closing are done here, because of what its own loop does (0.11, read and measured): no bound on a request line or on the number of headers; a
 // limit for bodies that chunked ones pass; a connection kept open after a request it could not read; HTTP down for good
 // once the process has 1,024 descriptors open (select); up to five seconds to stop; SO_REUSEPORT, so that two servers share a port unnoticed; a
-// backlog of five. Only http_gateway includes this header. One thread a connection, out of a pool.
+// backlog of five. Only http_gateway and status_server include this header. One thread a connection, out of a pool.
 #pragma once
 #include "gateway/http_socket.hpp"
 

@@ -1,6 +1,7 @@
 #include "gateway/session_client.hpp"
 
 #include "gateway/channel_keeper.hpp"
+#include "gateway/open_calls.hpp"
 #include "gateway/session_proto.hpp"
 #include "taskmaster/v1/worker.grpc.pb.h"
 
@@ -18,12 +19,13 @@ constexpr std::size_t queue_messages = 50'000;
 class client_stream final : public grpc::ClientBidiReactor<v1::FromWorker, v1::ToWorker>,
                             public std::enable_shared_from_this<client_stream> {
 public:
-  client_stream(std::shared_ptr<grpc::Channel> channel, std::uint64_t number, worker_actor who)
-      : stub_(v1::WorkerService::NewStub(std::move(channel))), number_(number), who_(std::move(who)) {}
+  client_stream(std::shared_ptr<grpc::Channel> channel, std::shared_ptr<open_calls> calls, std::uint64_t number, worker_actor who)
+      : stub_(v1::WorkerService::NewStub(std::move(channel))), calls_(std::move(calls)), number_(number), who_(std::move(who)) {}
 
   void start() {
     self_ = shared_from_this();
     context_.set_wait_for_ready(false);
+    calls_->enter(context_);
     stub_->async()->Session(&context_, this);
     StartRead(&incoming_);
     AddHold(); // push() comes from the worker, outside of gRPC's reactions
@@ -71,7 +73,9 @@ public:
   void OnDone(const grpc::Status& status) override {
     const auto why = status.ok() ? std::string("the coordinator closed the stream") : status.error_message();
     caf::anon_send(who_, link_event{number_, nullptr, {}, why.empty() ? "the stream broke" : why});
-    self_.reset();
+    who_ = worker_actor{};
+    const auto self = std::move(self_);
+    calls_->leave(context_);
   }
 
 private:
@@ -86,6 +90,7 @@ private:
   }
 
   std::unique_ptr<v1::WorkerService::Stub> stub_;
+  const std::shared_ptr<open_calls> calls_;
   grpc::ClientContext context_;
   const std::uint64_t number_;
   worker_actor who_;
@@ -113,14 +118,17 @@ public:
   /// for a quarter of an hour, from an address that this machine may not have any more.
   void dial(const std::string& address, std::uint64_t number, worker_actor who) override {
     std::lock_guard lock(mutex_);
-    auto stream = std::make_shared<client_stream>(channels_.open(address, 16 << 20), number, who);
+    auto stream = std::make_shared<client_stream>(channels_.open(address, 16 << 20), calls_, number, who);
     stream->start();
     channels_.let_go();
     // Open as far as gRPC goes: what is pushed waits for the connection, a failure comes as an event.
     caf::anon_send(who, link_event{number, std::make_shared<stream_end>(stream), {}, ""});
   }
 
+  void stop() override { calls_->close(); }
+
 private:
+  const std::shared_ptr<open_calls> calls_ = std::make_shared<open_calls>();
   std::mutex mutex_;
   channel_keeper channels_;
 };

@@ -8,10 +8,12 @@ namespace {
 
 // In the order of the enum, which starts at 1.
 constexpr std::array<std::string_view, 13> names{
-    "invalid_argument", "too_large", "unprocessable", "not_found",         "conflict",   "exhausted", "unavailable",
-    "ambiguous",        "deadline_exceeded", "not_leader", "deposed", "incompatible", "internal",
+    "invalid_argument", "too_large",    "unprocessable", "not_found",         "conflict",
+    "exhausted",        "unavailable",  "ambiguous",     "deadline_exceeded", "not_leader",
+    "deposed",          "incompatible", "internal",
 };
-static_assert(static_cast<std::size_t>(ec::internal) == names.size(), "each ec has a name, in the order of the enum");
+static_assert(static_cast<std::size_t>(ec::internal) == names.size(),
+              "each ec has a name, in the order of the enum");
 
 } // namespace
 
@@ -22,8 +24,7 @@ std::string_view to_string(ec code) {
 
 std::string to_string(const error& e) {
   std::string text{to_string(e.code)};
-  if (!e.message.empty())
-    text += ": " + e.message;
+  if (!e.message.empty()) text += ": " + e.message;
   for (const auto& fault : e.faults)
     text += " [" + fault.field + (fault.field.empty() ? "" : ": ") + fault.detail + "]";
   return text;

@@ -1,5 +1,6 @@
-// Errors as values: a code that programs act on, a sentence that tells a person what to do, and the fields at fault.
-// Used everywhere; plain data, safe on any thread. Exceptions of libraries become errors in the file that calls the library.
+// Errors as values: a code that programs act on, a sentence that tells a person what to do, and the fields at
+// fault. Used everywhere; plain data, safe on any thread. Exceptions of libraries become errors in the file
+// that calls the library.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -27,7 +28,8 @@ enum class ec : std::uint8_t {
   exhausted,
   /// The database or the coordinator cannot be reached; nothing was changed.
   unavailable,
-  /// The connection broke after COMMIT was sent: it may or may not have happened. Ask again with the same key.
+  /// The connection broke after COMMIT was sent: it may or may not have happened. Ask again with the same
+  /// key.
   ambiguous,
   /// No answer within the caller's time.
   deadline_exceeded,
@@ -60,7 +62,8 @@ struct error {
 
   error() = default;
   error(ec c, std::string m) : code(c), message(std::move(m)) {}
-  error(ec c, std::string m, std::vector<field_fault> f) : code(c), message(std::move(m)), faults(std::move(f)) {}
+  error(ec c, std::string m, std::vector<field_fault> f)
+      : code(c), message(std::move(m)), faults(std::move(f)) {}
 };
 
 /// "unavailable: cannot connect …", with the fields at fault appended.

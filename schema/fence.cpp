@@ -14,8 +14,7 @@ namespace {
 constexpr std::size_t signature_bytes = 16;
 
 void put_number(std::string& out, std::uint64_t value, int bytes) {
-  for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)
-    out += static_cast<char>(value >> shift);
+  for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift);
 }
 
 bool read_number(std::string_view text, std::uint64_t& value) {
@@ -35,7 +34,8 @@ std::string fence::str() const {
 fence fence::parse(std::string_view text) {
   fence f;
   auto dash = text.find('-');
-  if (dash == text.npos || !read_number(text.substr(0, dash), f.term) || !read_number(text.substr(dash + 1), f.sequence))
+  if (dash == text.npos || !read_number(text.substr(0, dash), f.term) ||
+      !read_number(text.substr(dash + 1), f.sequence))
     return {};
   return f;
 }
@@ -50,17 +50,17 @@ std::string sign(const claim& c, std::string_view worker, std::string_view secre
   text += worker;
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
   unsigned int size = 0;
-  if (!HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), reinterpret_cast<const unsigned char*>(text.data()),
-            text.size(), digest.data(), &size)
-      || size < signature_bytes)
+  if (!HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+            reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size) ||
+      size < signature_bytes)
     return {}; // genuine() takes no empty signature, so nothing passes
   return {reinterpret_cast<const char*>(digest.data()), signature_bytes};
 }
 
 bool genuine(const claim& c, std::string_view worker, std::string_view secret, std::string_view signature) {
   auto expected = sign(c, worker, secret);
-  return expected.size() == signature_bytes && signature.size() == signature_bytes
-         && CRYPTO_memcmp(expected.data(), signature.data(), signature_bytes) == 0;
+  return expected.size() == signature_bytes && signature.size() == signature_bytes &&
+         CRYPTO_memcmp(expected.data(), signature.data(), signature_bytes) == 0;
 }
 
 } // namespace taskmaster

@@ -1,5 +1,6 @@
-// Every assignment carries a fence: (term, sequence), growing for ever, signed so that a worker can only name what it was
-// given (protocol rule R11, obligation 4 of the design). Pure; HMAC-SHA-256 from OpenSSL. Any thread.
+// Every assignment carries a fence: (term, sequence), growing for ever, signed so that a worker can only name
+// what it was given (protocol rule R11, obligation 4 of the design). Pure; HMAC-SHA-256 from OpenSSL. Any
+// thread.
 #pragma once
 #include "schema/uuid.hpp"
 

@@ -11,46 +11,41 @@ constexpr auto idempotency_life = std::chrono::hours(24);
 bucket_key bucket_of(const task& t) { return {t.queue, t.kind, t.priority}; }
 
 /// What the columns' types and CHECK constraints refuse.
-std::optional<error> unstorable(const task& t, const std::map<std::string, std::string>& labels, const std::string& idempotency_key) {
+std::optional<error> unstorable(const task& t, const std::map<std::string, std::string>& labels,
+                                const std::string& idempotency_key) {
   auto bad = [](std::string_view column) {
-    return error{ec::invalid_argument, "the database does not take this task: its " + std::string(column) + " is out of bounds"};
+    return error{ec::invalid_argument,
+                 "the database does not take this task: its " + std::string(column) + " is out of bounds"};
   };
-  if (!valid_name(t.kind) || !valid_name(t.queue))
-    return bad(valid_name(t.kind) ? "queue" : "kind");
-  if (t.priority < 0 || t.priority > limits::priority)
-    return bad("priority");
-  if (t.max_attempts < 1 || t.max_attempts > limits::attempts)
-    return bad("max_attempts");
-  if (t.payload->size() > limits::payload_bytes)
-    return bad("payload");
+  if (!valid_name(t.kind) || !valid_name(t.queue)) return bad(valid_name(t.kind) ? "queue" : "kind");
+  if (t.priority < 0 || t.priority > limits::priority) return bad("priority");
+  if (t.max_attempts < 1 || t.max_attempts > limits::attempts) return bad("max_attempts");
+  if (t.payload->size() > limits::payload_bytes) return bad("payload");
   for (const auto* key : {&t.unique_key, &t.concurrency_key, &idempotency_key})
-    if (!storable_text(*key) || key->size() > limits::key)
-      return bad("key");
-  if (labels.size() > limits::labels)
-    return bad("labels");
+    if (!storable_text(*key) || key->size() > limits::key) return bad("key");
+  if (labels.size() > limits::labels) return bad("labels");
   for (const auto& [key, value] : labels)
-    if (!storable_text(key) || !storable_text(value))
-      return bad("labels");
+    if (!storable_text(key) || !storable_text(value)) return bad("labels");
   return std::nullopt;
 }
 
 bool storable(const task_change& c) {
-  return storable_text(c.worker) && storable_text(c.reason) && (!c.failure || (storable_text(c.failure->code) && storable_text(c.failure->message)));
+  return storable_text(c.worker) && storable_text(c.reason) &&
+         (!c.failure || (storable_text(c.failure->code) && storable_text(c.failure->message)));
 }
 
 std::string outcome_of(task_state state, const std::string& reason) {
-  if (state == task_state::failed && (reason == "lost" || reason == "quarantined"))
-    return "lost";
+  if (state == task_state::failed && (reason == "lost" || reason == "quarantined")) return "lost";
   return std::string(to_string(state));
 }
 
 } // namespace
 
 std::optional<attempt_record> last_run(const task_record& r) {
-  if (r.fence.none() && !r.started_at)
-    return std::nullopt;
-  return attempt_record{r.task.attempt, r.task.losses, r.fence, r.worker, r.picked_at, r.started_at, r.finished_at, outcome_of(r.state, r.reason),
-                        r.reason, r.error};
+  if (r.fence.none() && !r.started_at) return std::nullopt;
+  return attempt_record{r.task.attempt, r.task.losses, r.fence,       r.worker,
+                        r.picked_at,    r.started_at,  r.finished_at, outcome_of(r.state, r.reason),
+                        r.reason,       r.error};
 }
 
 void memory_database::put(row r) {
@@ -65,8 +60,7 @@ memory_database::row memory_database::take(std::map<uuid, row>::iterator at) {
   tasks.erase(at);
   auto window = windows.find(bucket_of(r.task));
   window->second.erase({r.task.run_at, r.task.id});
-  if (window->second.empty())
-    windows.erase(window);
+  if (window->second.empty()) windows.erase(window);
   by_xid.erase({r.xid, r.task.id});
   return r;
 }
@@ -76,16 +70,17 @@ inserted memory_database::insert(const new_task& wanted) {
   answer.task = make_task(wanted);
   auto& t = answer.task;
   answer.refused = unstorable(t, wanted.spec.labels, wanted.spec.idempotency_key);
-  if (answer.refused)
-    return answer;
+  if (answer.refused) return answer;
   auto time = now();
   const auto& key = wanted.spec.idempotency_key;
   if (!key.empty()) {
     auto known = idempotency_keys_.find(key);
     if (known != idempotency_keys_.end() && known->second.expires_at > time) {
       if (known->second.fingerprint != wanted.fingerprint)
-        answer.refused = error{ec::unprocessable, "this idempotency key was used with another body",
-                               {{"/idempotency_key", "was used with another body; take a new key or send the first body again"}}};
+        answer.refused = error{ec::unprocessable,
+                               "this idempotency key was used with another body",
+                               {{"/idempotency_key",
+                                 "was used with another body; take a new key or send the first body again"}}};
       else {
         answer.repeated = true;
         t.id = known->second.task;
@@ -106,42 +101,39 @@ inserted memory_database::insert(const new_task& wanted) {
   t.created_at = time;
   t.run_at = wanted.spec.run_at ? *wanted.spec.run_at : time + wanted.spec.delay.value_or(duration{0});
   if (!key.empty())
-    idempotency_keys_.insert_or_assign(key, idempotency_entry{t.id, wanted.fingerprint, time + idempotency_life});
-  if (!t.unique_key.empty())
-    unique_keys_[t.unique_key] = t.id;
+    idempotency_keys_.insert_or_assign(key,
+                                       idempotency_entry{t.id, wanted.fingerprint, time + idempotency_life});
+  if (!t.unique_key.empty()) unique_keys_[t.unique_key] = t.id;
   queues.insert(t.queue);
   put({t, wanted.spec.labels});
   return answer;
 }
 
 void memory_database::note_run(const task& t, const task_change& what, std::string outcome) {
-  attempts[t.id].push_back(
-      {t.attempt, t.losses, what.fence, what.worker, what.picked_at, what.started_at, now(), std::move(outcome), what.reason, what.failure});
+  attempts[t.id].push_back({t.attempt, t.losses, what.fence, what.worker, what.picked_at, what.started_at,
+                            now(), std::move(outcome), what.reason, what.failure});
 }
 
 change_answer memory_database::change(const task_change& what) {
-  if (!storable(what))
-    return {change_verdict::refused, {}};
+  if (!storable(what)) return {change_verdict::refused, {}};
   auto at = tasks.find(what.id);
   if (at == tasks.end() || version_of(at->second.task) != what.version) {
     // R5: what is not there any more may be this very outcome, sent again.
     auto old = history.find(what.id);
-    bool same = what.what == task_change::type::finish && old != history.end() && old->second.fence == what.fence
-                && (!what.fence.none() || old->second.state == what.state);
+    bool same = what.what == task_change::type::finish && old != history.end() &&
+                old->second.fence == what.fence && (!what.fence.none() || old->second.state == what.state);
     return {same ? change_verdict::already : change_verdict::stale, {}};
   }
   if (what.what == task_change::type::mark) {
     auto& marked = at->second.task.marked;
-    if (!marked.none())
-      return {marked == what.fence ? change_verdict::already : change_verdict::stale, {}};
+    if (!marked.none()) return {marked == what.fence ? change_verdict::already : change_verdict::stale, {}};
     marked = what.fence;
     return {change_verdict::applied, {}};
   }
   auto r = take(at);
   auto& t = r.task;
   switch (what.what) {
-  case task_change::type::finish:
-    return finish(std::move(r), what);
+  case task_change::type::finish: return finish(std::move(r), what);
   case task_change::type::retry:
     note_run(t, what, what.burned ? "failed" : "deferred");
     t.attempt += 1;
@@ -163,8 +155,7 @@ change_answer memory_database::change(const task_change& what) {
 }
 
 change_answer memory_database::finish(row r, const task_change& what) {
-  if (!r.task.unique_key.empty())
-    unique_keys_.erase(r.task.unique_key);
+  if (!r.task.unique_key.empty()) unique_keys_.erase(r.task.unique_key);
   if (what.state != task_state::succeeded && (!what.fence.none() || what.started_at))
     note_run(r.task, what, outcome_of(what.state, what.reason));
   task_record done;
@@ -186,18 +177,20 @@ change_answer memory_database::finish(row r, const task_change& what) {
 
 expected<task> memory_database::reopen(const uuid& id) {
   if (tasks.contains(id))
-    return error{ec::conflict, "task " + id.str() + " is not finished; only a finished task can be run again"};
+    return error{ec::conflict,
+                 "task " + id.str() + " is not finished; only a finished task can be run again"};
   auto at = history.find(id);
-  if (at == history.end())
-    return error{ec::not_found, "there is no task " + id.str()};
+  if (at == history.end()) return error{ec::not_found, "there is no task " + id.str()};
   auto& old = at->second;
   if (!old.task.unique_key.empty() && !unique_keys_.emplace(old.task.unique_key, id).second)
-    return error{ec::conflict, "another unfinished task holds the unique_key of " + id.str() + "; cancel it or wait for its end"};
+    return error{ec::conflict, "another unfinished task holds the unique_key of " + id.str() +
+                                   "; cancel it or wait for its end"};
   if (auto run = last_run(old)) {
     auto& runs = attempts[id];
-    bool listed = std::any_of(runs.begin(), runs.end(), [&](const auto& a) { return a.attempt == run->attempt && a.losses == run->losses; });
-    if (!listed)
-      runs.push_back(*run);
+    bool listed = std::any_of(runs.begin(), runs.end(), [&](const auto& a) {
+      return a.attempt == run->attempt && a.losses == run->losses;
+    });
+    if (!listed) runs.push_back(*run);
   }
   row r{std::move(old.task), std::move(old.labels)};
   history.erase(at);
@@ -221,12 +214,12 @@ std::int64_t memory_database::forget(duration retention) {
   for (auto& [id, runs] : attempts)
     std::erase_if(runs, [&](const auto& run) { return old(run.finished_at); });
   std::erase_if(attempts, [](const auto& entry) { return entry.second.empty(); });
-  return static_cast<std::int64_t>(std::erase_if(idempotency_keys_, [&](const auto& entry) { return entry.second.expires_at <= time; }));
+  return static_cast<std::int64_t>(
+      std::erase_if(idempotency_keys_, [&](const auto& entry) { return entry.second.expires_at <= time; }));
 }
 
 std::optional<error> memory_database::deposed(std::uint64_t term) const {
-  if (leader && leader->term == term)
-    return std::nullopt;
+  if (leader && leader->term == term) return std::nullopt;
   return error{ec::deposed, "term " + std::to_string(term) + " is over; another coordinator leads"};
 }
 
@@ -241,10 +234,8 @@ task_record memory_database::show(const row& r) const {
 }
 
 std::optional<task_record> memory_database::find(const uuid& id) const {
-  if (auto at = tasks.find(id); at != tasks.end())
-    return show(at->second);
-  if (auto at = history.find(id); at != history.end())
-    return at->second;
+  if (auto at = tasks.find(id); at != tasks.end()) return show(at->second);
+  if (auto at = history.find(id); at != history.end()) return at->second;
   return std::nullopt;
 }
 

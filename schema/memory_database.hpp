@@ -1,5 +1,5 @@
-// What memory stores of one cluster share: the tables of schema/migrations as maps, and the rules of its functions as members.
-// Used by memory_store alone, which holds the mutex around each call.
+// What memory stores of one cluster share: the tables of schema/migrations as maps, and the rules of its
+// functions as members. Used by memory_store alone, which holds the mutex around each call.
 #pragma once
 #include "schema/store.hpp"
 

@@ -11,7 +11,8 @@ namespace {
 constexpr std::int64_t count_cap = 10'000;
 constexpr std::string_view cluster_secret = "the secret of a cluster in memory";
 
-bool carries(const std::map<std::string, std::string>& labels, const std::map<std::string, std::string>& wanted) {
+bool carries(const std::map<std::string, std::string>& labels,
+             const std::map<std::string, std::string>& wanted) {
   return std::all_of(wanted.begin(), wanted.end(), [&](const auto& label) {
     auto at = labels.find(label.first);
     return at != labels.end() && at->second == label.second;
@@ -19,15 +20,20 @@ bool carries(const std::map<std::string, std::string>& labels, const std::map<st
 }
 
 bool passes(const task_record& r, const task_filter& f) {
-  if ((!f.queue.empty() && r.task.queue != f.queue) || (!f.kind.empty() && r.task.kind != f.kind) || !carries(r.labels, f.labels))
+  if ((!f.queue.empty() && r.task.queue != f.queue) || (!f.kind.empty() && r.task.kind != f.kind) ||
+      !carries(r.labels, f.labels))
     return false;
-  if (!f.ids.empty() && std::find(f.ids.begin(), f.ids.end(), r.task.id) == f.ids.end())
-    return false;
-  if (!f.state)
-    return true;
-  if (*f.state == task_state::running)
-    return !f.ids.empty() && !finished(r.state);
+  if (!f.ids.empty() && std::find(f.ids.begin(), f.ids.end(), r.task.id) == f.ids.end()) return false;
+  if (!f.state) return true;
+  if (*f.state == task_state::running) return !f.ids.empty() && !finished(r.state);
   return r.state == *f.state;
+}
+
+/// What a listed task adds to its page: the parts that vary, and an allowance for the others.
+std::size_t weight(const task_record& r) {
+  auto sum = r.task.payload->size() + r.result.size() + (r.error ? r.error->message.size() : 0) + 512;
+  for (const auto& [key, value] : r.labels) sum += key.size() + value.size();
+  return sum;
 }
 
 class memory_store final : public task_store {
@@ -38,8 +44,7 @@ public:
     std::lock_guard guard{db_->mutex};
     std::vector<inserted> answers;
     answers.reserve(wanted.size());
-    for (const auto& w : wanted)
-      answers.push_back(db_->insert(w));
+    for (const auto& w : wanted) answers.push_back(db_->insert(w));
     return answers;
   }
 
@@ -54,7 +59,9 @@ public:
     if (!filter.cursor.empty()) {
       auto parsed = uuid::parse(filter.cursor);
       if (!parsed)
-        return error{ec::invalid_argument, "the cursor is not one of a page before", {{"/cursor", "take next_cursor of the page before"}}};
+        return error{ec::invalid_argument,
+                     "the cursor is not one of a page before",
+                     {{"/cursor", "take next_cursor of the page before"}}};
       before = *parsed;
     }
     // Two maps in id order, walked from their ends as the query merges two indexes.
@@ -62,12 +69,14 @@ public:
     auto old = db_->history.lower_bound(before);
     auto limit = std::clamp<std::size_t>(filter.limit, 1, limits::page);
     task_page page;
+    std::size_t bytes = 0;
     while (live != db_->tasks.begin() || old != db_->history.begin()) {
-      bool take_live = old == db_->history.begin() || (live != db_->tasks.begin() && std::prev(live)->first > std::prev(old)->first);
+      bool take_live = old == db_->history.begin() ||
+                       (live != db_->tasks.begin() && std::prev(live)->first > std::prev(old)->first);
       auto shown = take_live ? db_->show((--live)->second) : (--old)->second;
-      if (!passes(shown, filter))
-        continue;
-      if (page.tasks.size() == limit) {
+      if (!passes(shown, filter)) continue;
+      bytes += weight(shown);
+      if (page.tasks.size() == limit || (bytes > limits::page_bytes && !page.tasks.empty())) {
         page.next_cursor = page.tasks.back().task.id.str();
         break;
       }
@@ -79,19 +88,17 @@ public:
   expected<std::vector<attempt_record>> attempts(const uuid& id, timeout) override {
     std::lock_guard guard{db_->mutex};
     std::vector<attempt_record> runs;
-    if (auto at = db_->attempts.find(id); at != db_->attempts.end())
-      runs = at->second;
-    if (auto at = db_->history.find(id); at != db_->history.end() && at->second.state == task_state::succeeded)
-      if (auto run = last_run(at->second))
-        runs.push_back(*run);
+    if (auto at = db_->attempts.find(id); at != db_->attempts.end()) runs = at->second;
+    if (auto at = db_->history.find(id);
+        at != db_->history.end() && at->second.state == task_state::succeeded)
+      if (auto run = last_run(at->second)) runs.push_back(*run);
     return runs;
   }
 
   expected<std::vector<queue_summary>> queues(timeout) override {
     std::lock_guard guard{db_->mutex};
     std::map<std::string, queue_summary> found;
-    for (const auto& name : db_->queues)
-      found[name].name = name;
+    for (const auto& name : db_->queues) found[name].name = name;
     auto now = db_->now();
     for (const auto& [bucket, window] : db_->windows)
       for (const auto& [run_at, id] : window) {
@@ -103,15 +110,13 @@ public:
           ++count;
       }
     std::vector<queue_summary> answer;
-    for (auto& [name, summary] : found)
-      answer.push_back(std::move(summary));
+    for (auto& [name, summary] : found) answer.push_back(std::move(summary));
     return answer;
   }
 
   expected<leader_info> leader(timeout) override {
     std::lock_guard guard{db_->mutex};
-    if (!db_->leader)
-      return error{ec::not_found, "no coordinator has led yet; start one"};
+    if (!db_->leader) return error{ec::not_found, "no coordinator has led yet; start one"};
     const auto& l = *db_->leader;
     return leader_info{l.term, l.holder, l.address, l.expires_at, db_->now()};
   }
@@ -121,11 +126,11 @@ public:
     return db_->now();
   }
 
-  expected<std::optional<leader_lease>> acquire(const std::string& holder, const std::string& address, duration ttl, timeout) override {
+  expected<std::optional<leader_lease>> acquire(const std::string& holder, const std::string& address,
+                                                duration ttl, timeout) override {
     std::lock_guard guard{db_->mutex};
     auto now = db_->now();
-    if (db_->leader && db_->leader->expires_at >= now)
-      return std::optional<leader_lease>{};
+    if (db_->leader && db_->leader->expires_at >= now) return std::optional<leader_lease>{};
     auto last = db_->leader ? db_->leader->term : 0;
     auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
     auto term = std::max(last + 1, static_cast<std::uint64_t>(std::max<std::int64_t>(ms, 0)));
@@ -135,8 +140,7 @@ public:
 
   expected<std::optional<timestamp>> renew(std::uint64_t term, duration ttl, timeout) override {
     std::lock_guard guard{db_->mutex};
-    if (db_->deposed(term) || db_->leader->expires_at == timestamp::min())
-      return std::optional<timestamp>{};
+    if (db_->deposed(term) || db_->leader->expires_at == timestamp::min()) return std::optional<timestamp>{};
     auto now = db_->now();
     db_->leader->expires_at = now + ttl;
     return std::optional{now};
@@ -157,17 +161,16 @@ public:
   expected<std::vector<bucket_key>> buckets(timeout) override {
     std::lock_guard guard{db_->mutex};
     std::vector<bucket_key> found;
-    for (const auto& [bucket, window] : db_->windows)
-      found.push_back(bucket);
+    for (const auto& [bucket, window] : db_->windows) found.push_back(bucket);
     return found;
   }
 
-  expected<window_page> load_window(const bucket_key& bucket, const window_mark& after, std::size_t rows, std::size_t bytes, timeout) override {
+  expected<window_page> load_window(const bucket_key& bucket, const window_mark& after, std::size_t rows,
+                                    std::size_t bytes, timeout) override {
     std::lock_guard guard{db_->mutex};
     window_page page;
     auto window = db_->windows.find(bucket);
-    if (window == db_->windows.end())
-      return page;
+    if (window == db_->windows.end()) return page;
     std::size_t sum = 0;
     for (auto at = window->second.upper_bound({after.run_at, after.id}); at != window->second.end(); ++at) {
       if (page.tasks.size() >= rows || (sum >= bytes && !page.tasks.empty())) {
@@ -191,16 +194,24 @@ public:
     scan_page page;
     page.next = from;
     if (from.next_since == 0)
-      page.next.next_since = db_->next_xid; // nothing is open here, so the next change is the oldest unseen one
-    auto at = from.after_xid == 0 ? db_->by_xid.lower_bound({from.since, uuid{}}) : db_->by_xid.upper_bound({from.after_xid, from.after_id});
+      page.next.next_since =
+          db_->next_xid; // nothing is open here, so the next change is the oldest unseen one
+    auto at = from.after_xid == 0 ? db_->by_xid.lower_bound({from.since, uuid{}})
+                                  : db_->by_xid.upper_bound({from.after_xid, from.after_id});
+    std::size_t bytes = 0;
     for (; at != db_->by_xid.end() && page.tasks.size() < rows; ++at) {
-      page.tasks.push_back(db_->tasks.at(at->second).task);
+      const auto& t = db_->tasks.at(at->second).task;
+      bytes += t.payload->size();
+      if (bytes > limits::page_bytes && !page.tasks.empty()) {
+        page.more = true;
+        break;
+      }
+      page.tasks.push_back(t);
       page.next.after_xid = at->first;
       page.next.after_id = at->second;
     }
-    page.more = page.tasks.size() == rows;
-    if (!page.more)
-      page.next = scan_cursor{page.next.next_since, 0, {}, 0};
+    page.more = page.more || page.tasks.size() == rows;
+    if (!page.more) page.next = scan_cursor{page.next.next_since, 0, {}, 0};
     return page;
   }
 
@@ -208,50 +219,44 @@ public:
     std::lock_guard guard{db_->mutex};
     std::vector<task> found;
     for (const auto& id : ids)
-      if (auto at = db_->tasks.find(id); at != db_->tasks.end())
-        found.push_back(at->second.task);
+      if (auto at = db_->tasks.find(id); at != db_->tasks.end()) found.push_back(at->second.task);
     return found;
   }
 
   expected<std::vector<session_row>> sessions(timeout) override {
     std::lock_guard guard{db_->mutex};
     std::vector<session_row> rows;
-    for (const auto& [key, term] : db_->sessions)
-      rows.push_back({key.first, key.second, term});
+    for (const auto& [key, term] : db_->sessions) rows.push_back({key.first, key.second, term});
     return rows;
   }
 
   expected<recorded> record(std::uint64_t term, const std::vector<task_change>& changes, timeout) override {
     std::lock_guard guard{db_->mutex};
-    if (auto over = db_->deposed(term))
-      return *over;
+    if (auto over = db_->deposed(term)) return *over;
     recorded answer;
-    for (const auto& change : changes)
-      answer.answers.push_back(db_->change(change));
+    for (const auto& change : changes) answer.answers.push_back(db_->change(change));
     answer.now = db_->now();
     return answer;
   }
 
   expected<task> reopen(std::uint64_t term, const uuid& id, timeout) override {
     std::lock_guard guard{db_->mutex};
-    if (auto over = db_->deposed(term))
-      return *over;
+    if (auto over = db_->deposed(term)) return *over;
     return db_->reopen(id);
   }
 
   expected<done> open_session(std::uint64_t term, const session_row& row, timeout) override {
     std::lock_guard guard{db_->mutex};
     auto answer = under(term);
-    if (answer)
-      db_->sessions[{row.worker, row.incarnation}] = term;
+    if (answer) db_->sessions[{row.worker, row.incarnation}] = term;
     return answer;
   }
 
-  expected<done> close_session(std::uint64_t term, const std::string& worker, const std::string& incarnation, timeout) override {
+  expected<done> close_session(std::uint64_t term, const std::string& worker, const std::string& incarnation,
+                               timeout) override {
     std::lock_guard guard{db_->mutex};
     auto answer = under(term);
-    if (answer)
-      db_->sessions.erase({worker, incarnation});
+    if (answer) db_->sessions.erase({worker, incarnation});
     return answer;
   }
 
@@ -265,8 +270,7 @@ public:
 
 private:
   expected<done> under(std::uint64_t term) const {
-    if (auto over = db_->deposed(term))
-      return *over;
+    if (auto over = db_->deposed(term)) return *over;
     return done{};
   }
 

@@ -1,5 +1,6 @@
-// task_store in memory, for deterministic tests: the same rules as postgres_store (tests/store_conformance), a clock that the
-// test owns. Nothing survives the object. Several stores may share one database; calls lock it, none blocks for long.
+// task_store in memory, for deterministic tests: the same rules as postgres_store (tests/store_conformance),
+// a clock that the test owns. Nothing survives the object. Several stores may share one database; calls lock
+// it, none blocks for long.
 #pragma once
 #include "schema/store.hpp"
 

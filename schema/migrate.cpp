@@ -4,48 +4,120 @@
 #include "schema/postgres_connection.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace taskmaster {
+
 namespace {
 
-int number_of(std::string_view file) { return std::stoi(std::string(file.substr(file.find('/') + 1, 4))); }
+using namespace postgres;
+
+/// Serialises migrators. Any number that nobody else would take.
+constexpr std::int64_t migration_lock = 0x7461736b6d617374; // "taskmast"
+
+struct migration {
+  int version = 0;
+  std::string name; // "0001_tables"
+  std::string_view text;
+};
+
+std::vector<migration> migrations() {
+  constexpr std::string_view folder = "migrations/", ending = ".sql";
+  std::vector<migration> found;
+  for (const auto& file : embedded_sql())
+    if (file.name.starts_with(folder)) {
+      auto name = file.name.substr(folder.size());
+      name.remove_suffix(ending.size());
+      found.push_back({std::atoi(std::string(name.substr(0, 4)).c_str()), std::string(name), file.text});
+    }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.version < b.version; });
+  return found;
+}
+
+/// Nothing there yet: 0.
+expected<int> version_of(connection& db, steady_time deadline) {
+  auto table =
+      db.run_text("SELECT to_regclass('taskmaster.migrations') IS NOT NULL", {}, deadline, effect::read);
+  if (!table) return table.failure();
+  if (!table->boolean(0, 0)) return 0;
+  auto version =
+      db.run_text("SELECT coalesce(max(version), 0) FROM taskmaster.migrations", {}, deadline, effect::read);
+  if (!version) return version.failure();
+  return version->int4(0, 0);
+}
+
+/// One file in one transaction, which first takes the lock, then its row: a migrator that comes second finds
+/// the row and fails on it, which is told apart from a failure of the file by asking for the version again.
+std::string transaction_of(const migration& m) {
+  // The names of files are ours: letters, digits and underscores.
+  auto version = std::to_string(m.version);
+  return "BEGIN; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(" + std::to_string(migration_lock) +
+         "); CREATE SCHEMA IF NOT EXISTS taskmaster; CREATE TABLE IF NOT EXISTS taskmaster.migrations "
+         "(version integer NOT NULL CONSTRAINT "
+         "migrations_version PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT "
+         "clock_timestamp()); "
+         "INSERT INTO taskmaster.migrations (version, name) VALUES (" +
+         version + ", '" + m.name + "');\n" + std::string(m.text) + "\nCOMMIT";
+}
+
+/// Settings that weaken "nothing accepted is lost".
+expected<std::vector<std::string>> warnings_of(connection& db, steady_time deadline) {
+  auto found = db.run_text("SELECT current_setting('fsync'), current_setting('full_page_writes'), "
+                           "current_setting('synchronous_commit')",
+                           {}, deadline, effect::read);
+  if (!found) return found.failure();
+  std::vector<std::string> warnings;
+  if (found->text(0, 0) == "off")
+    warnings.push_back("fsync is off: a crash of the machine may lose or damage everything; turn it on");
+  if (found->text(0, 1) == "off")
+    warnings.push_back("full_page_writes is off: a crash of the machine may damage the database; turn it on");
+  if (found->text(0, 2) == "off")
+    warnings.push_back("synchronous_commit is off: a crash may lose tasks that were acknowledged; set it to "
+                       "on for this role or database");
+  return warnings;
+}
 
 } // namespace
 
 expected<migrated> migrate(const std::string& url, std::chrono::milliseconds limit) {
-  postgres::connection c(url, "taskmaster migrate");
-  std::vector<sql_file> files;
-  for (const auto& f : embedded_sql())
-    if (f.name.starts_with("migrations/")) files.push_back(f);
-  std::sort(files.begin(), files.end(), [](const sql_file& a, const sql_file& b) { return a.name < b.name; });
-  // One transaction under one lock: processes that start together do it one after the other, and a failed file leaves nothing behind.
-  auto begun = c.script("BEGIN; SELECT pg_advisory_xact_lock(hashtext('taskmaster.migrations')); SET LOCAL client_min_messages = warning;"
-                        "CREATE SCHEMA IF NOT EXISTS taskmaster; CREATE TABLE IF NOT EXISTS taskmaster.migrations ("
-                        "number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT clock_timestamp());"
-                        "SELECT coalesce(max(number), 0)::text FROM taskmaster.migrations",
-                        limit);
-  if (!begun) return begun.failure();
-  migrated out;
-  const int there = std::stoi(PQgetvalue(begun->get(), 0, 0));
-  const int newest = files.empty() ? 0 : number_of(files.back().name);
-  if (there > newest)
-    return error(ec::incompatible, "the database's schema has version " + std::to_string(there) + ", this build knows " + std::to_string(newest) +
-                                       "; run a newer taskmaster");
-  for (const auto& f : files) {
-    if (number_of(f.name) <= there) continue;
-    const auto insert = "INSERT INTO taskmaster.migrations (number, name) VALUES (" + std::to_string(number_of(f.name)) + ", '" + std::string(f.name) + "')";
-    if (auto r = c.script(insert, limit); !r) return r.failure();
-    if (auto r = c.script(std::string(f.text), limit); !r) return error(r.failure().code, std::string(f.name) + ": " + r.failure().message);
-    out.applied.emplace_back(f.name);
+  auto deadline = std::chrono::steady_clock::now() + limit;
+  connection db(url, "taskmaster migrate");
+  auto known = migrations();
+  auto version = version_of(db, deadline);
+  if (!version) return version.failure();
+  migrated answer;
+  for (const auto& m : known) {
+    if (m.version <= *version) continue;
+    auto applied = db.run_script(transaction_of(m), deadline);
+    if (applied) {
+      answer.applied.push_back(m.name);
+      *version = m.version;
+      continue;
+    }
+    // The failed transaction is still open; a new connection begins outside of it.
+    db.drop();
+    auto now = version_of(db, deadline);
+    if (!now) return now.failure();
+    if (*now < m.version)
+      return error{applied.failure().code, "migration " + m.name + " failed, the database is as before: " +
+                                               applied.failure().message};
+    *version = *now; // somebody else applied it meanwhile
   }
-  if (auto r = c.script("COMMIT", limit); !r) return r.failure();
-  if (auto r = c.script("SELECT taskmaster.make_partitions_v1(7)", limit); !r) return r.failure();
-  out.version = newest;
-  auto settings = c.script("SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'", limit);
-  if (settings)
-    for (int i = 0; i < PQntuples(settings->get()); ++i)
-      out.warnings.push_back(std::string(PQgetvalue(settings->get(), i, 0)) + " is off: a crash of the database may lose what was acknowledged");
-  return out;
+  auto newest = known.empty() ? 0 : known.back().version;
+  if (*version > newest)
+    return error{ec::incompatible,
+                 "the database's taskmaster schema has version " + std::to_string(*version) +
+                     ", this binary knows " + std::to_string(newest) +
+                     "; start a newer taskmaster, an older one would not understand the tables"};
+  // Today's partition may be missing where no leader kept house for a week.
+  if (auto days = db.run("make_partitions", parameters().add(std::int32_t{7}), deadline, effect::write);
+      !days)
+    return days.failure();
+  auto warnings = warnings_of(db, deadline);
+  if (!warnings) return warnings.failure();
+  answer.version = *version;
+  answer.warnings = std::move(*warnings);
+  return answer;
 }
 
 } // namespace taskmaster

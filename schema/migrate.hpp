@@ -1,5 +1,6 @@
-// Brings a database's `taskmaster` schema up to this binary's: numbered files, forward only, one transaction each, safe when
-// several processes start at once, refused when the database is newer. Blocks; called at start by every role.
+// Brings a database's `taskmaster` schema up to this binary's: numbered files, forward only, one transaction
+// each, safe when several processes start at once, refused when the database is newer. Blocks; called at
+// start by every role.
 #pragma once
 #include "schema/error.hpp"
 
@@ -10,8 +11,8 @@
 namespace taskmaster {
 
 struct migrated {
-  int version = 0;                  // of the schema now
-  std::vector<std::string> applied; // files that this call applied
+  int version = 0;                   // of the schema now
+  std::vector<std::string> applied;  // files that this call applied
   std::vector<std::string> warnings; // fsync off, synchronous_commit off, …: what weakens the promise
 };
 

@@ -1,56 +1,62 @@
-// One libpq connection with a deadline on every call. After a fault it is dropped and made anew by a later call, with backoff. One thread
-// at a time; blocks in poll(2), never longer than asked.
+// One libpq connection with a deadline on everything: connecting, sending, waiting. It reconnects on the next
+// call after a failure, with backoff. Used by the files of postgres_store and by the migrator; one thread at
+// a time; blocks on poll(2).
 #pragma once
-#include "schema/postgres_wire.hpp"
+#include "schema/error.hpp"
+#include "schema/postgres_values.hpp"
+#include "schema/time.hpp"
 
-#include <memory>
 #include <set>
-#include <string>
+
+struct pg_conn;
 
 namespace taskmaster::postgres {
 
-struct clear_result {
-  void operator()(PGresult* r) const { PQclear(r); }
-};
-using result = std::unique_ptr<PGresult, clear_result>;
-
-/// A failed statement: our error, and PostgreSQL's SQLSTATE (empty when the connection failed).
-struct failure {
-  error what;
-  std::string sqlstate;
-};
+/// What an unanswered statement leaves behind: nothing (a read), or not known (a write).
+enum class effect { read, write };
 
 class connection {
 public:
-  using clock = std::chrono::steady_clock;
-  connection(std::string url, std::string application_name) : url_(std::move(url)), name_(std::move(application_name)) {}
-  ~connection() { drop(); }
+  connection(std::string url, std::string application_name);
+  ~connection();
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
-  enum class kind : std::uint8_t { read, write };
-  /// Prepared on its first use in each connection, under the text itself. A write whose answer is lost is ec::ambiguous.
-  expected<result> run(const std::string& sql, const parameters& p, kind k, std::chrono::milliseconds limit);
-  /// Several statements in one text, no parameters.
-  expected<result> script(const std::string& sql, std::chrono::milliseconds limit);
-  const std::string& sqlstate() const { return sqlstate_; } ///< of the last failed statement
-  /// Changes with every new connection.
-  std::uint64_t generation() const { return generation_; }
-  /// Connects if it has to.
-  expected<done> ready(clock::time_point until);
+  /// Runs schema/queries/<name>.sql, prepared once per connection.
+  expected<rows> run(std::string_view name, const parameters& values, steady_time deadline, effect what);
+  /// Runs text that is made for the occasion, unprepared, one statement.
+  expected<rows> run_text(const std::string& text, const parameters& values, steady_time deadline,
+                          effect what);
+  /// Runs several statements separated by semicolons; no parameters, no answer. They are one transaction
+  /// unless they say otherwise.
+  expected<done> run_script(const std::string& text, steady_time deadline);
+
+  /// Connects if need be. `fresh` tells that this call made a new connection.
+  expected<done> connect(steady_time deadline, bool* fresh = nullptr);
+  /// Closes at once; the next call connects again, without backoff.
   void drop();
+  /// SQLSTATE of the last error that a server sent, else empty.
+  const std::string& sqlstate() const { return sqlstate_; }
 
 private:
-  expected<result> finish(clock::time_point until, kind k);
-  error lost(kind k, const std::string& why);
-  bool wait(bool write, clock::time_point until);
+  expected<done> open(steady_time deadline);
+  expected<done> prepare(std::string_view name, steady_time deadline);
+  bool alive();
+  /// Sends what libpq holds back, then waits for all results; gives the last one.
+  expected<rows> finish(steady_time deadline, effect what);
+  enum class waited { ready, late, broken };
+  waited wait(short events, steady_time deadline);
+  error broken(effect what);
+  error late(effect what);
+  error refused(const pg_result* result, effect what);
 
-  std::string url_, name_, sqlstate_;
-  PGconn* conn_ = nullptr;
-  std::set<std::string> prepared_;
-  std::uint64_t generation_ = 0;
-  clock::time_point next_try_{};
-  std::chrono::milliseconds backoff_{100};
+  std::string url_, application_name_;
+  pg_conn* conn_ = nullptr;
+  std::set<std::string, std::less<>> prepared_;
+  std::string sqlstate_;
+  std::chrono::milliseconds backoff_{0};
+  steady_time not_before_{};
+  std::string last_failure_;
 };
 
 } // namespace taskmaster::postgres

@@ -1,5 +1,6 @@
-// task_store over one libpq connection: prepared statements, binary parameters, a deadline on each call, reconnects by itself
-// with backoff on the next call after a failure. One thread at a time; blocks, so it lives in a detached lane.
+// task_store over one libpq connection: prepared statements, binary parameters, a deadline on each call,
+// reconnects by itself with backoff on the next call after a failure. One thread at a time; blocks, so it
+// lives in a detached lane.
 #pragma once
 #include "schema/store.hpp"
 

@@ -1,5 +1,6 @@
-// Judges what a client asks for. Every door calls validate(), so a limit is told in the same words whichever way a task comes;
-// the CHECK constraints and taskmaster.submit() repeat the limits for those who come through SQL.
+// Judges what a client asks for. Every door calls validate(), so a limit is told in the same words whichever
+// way a task comes; the CHECK constraints and taskmaster.submit() repeat the limits for those who come
+// through SQL.
 #include "schema/task.hpp"
 
 #include <cmath>
@@ -37,17 +38,16 @@ public:
     if (!storable_text(value))
       form(field, "has to be UTF-8 text without NUL");
     else if (value.size() > limit)
-      rule(field, "is " + std::to_string(value.size()) + " bytes long; the limit is " + std::to_string(limit));
+      rule(field,
+           "is " + std::to_string(value.size()) + " bytes long; the limit is " + std::to_string(limit));
   }
 
   std::optional<error> verdict() && {
-    if (faults_.empty())
-      return std::nullopt;
+    if (faults_.empty()) return std::nullopt;
     auto code = form_ ? ec::invalid_argument : size_ ? ec::too_large : ec::unprocessable;
     const auto& first = faults_.front();
     auto message = (first.field.empty() ? "the task" : first.field.substr(1)) + " " + first.detail;
-    if (faults_.size() > 1)
-      message += " (and " + std::to_string(faults_.size() - 1) + " more)";
+    if (faults_.size() > 1) message += " (and " + std::to_string(faults_.size() - 1) + " more)";
     return error{code, std::move(message), std::move(faults_)};
   }
 
@@ -63,8 +63,7 @@ private:
 
 void judge_times(const task_spec& spec, timestamp now, judge& j) {
   static const auto earliest = timestamp{std::chrono::sys_days{std::chrono::year{1} / 1 / 1}};
-  if (spec.run_at && spec.delay)
-    j.form("/delay", "cannot stand beside run_at; give one of the two");
+  if (spec.run_at && spec.delay) j.form("/delay", "cannot stand beside run_at; give one of the two");
   if (spec.run_at && *spec.run_at < earliest)
     j.form("/run_at", "lies before the year 0001");
   else if (spec.run_at && *spec.run_at > now + limits::horizon)
@@ -76,19 +75,24 @@ void judge_times(const task_spec& spec, timestamp now, judge& j) {
   if (spec.timeout < duration{0})
     j.form("/timeout", "is negative");
   else if (spec.timeout > limits::timeout)
-    j.rule("/timeout", "is " + format_duration(spec.timeout) + "; the limit is " + format_duration(limits::timeout));
+    j.rule("/timeout",
+           "is " + format_duration(spec.timeout) + "; the limit is " + format_duration(limits::timeout));
   if (spec.expires_at && (!spec.delay || *spec.delay <= limits::horizon)) {
     auto due = spec.run_at ? *spec.run_at : now + spec.delay.value_or(duration{0});
     if (*spec.expires_at <= due)
-      j.rule("/expires_at", "is " + format_timestamp(*spec.expires_at) + ", not after the task is due, " + format_timestamp(due));
+      j.rule("/expires_at", "is " + format_timestamp(*spec.expires_at) + ", not after the task is due, " +
+                                format_timestamp(due));
   }
 }
 
 void judge_retry(const task_spec& spec, judge& j) {
   if (spec.max_attempts < 1 || spec.max_attempts > limits::attempts)
-    j.rule("/max_attempts", "is " + std::to_string(spec.max_attempts) + "; it has to be 1 to " + std::to_string(limits::attempts));
-  else if (spec.delivery == delivery_mode::at_most_once && spec.max_attempts != 1 && spec.max_attempts != default_attempts)
-    j.rule("/max_attempts", "is " + std::to_string(spec.max_attempts) + ", but delivery at_most_once means one attempt; leave it out");
+    j.rule("/max_attempts", "is " + std::to_string(spec.max_attempts) + "; it has to be 1 to " +
+                                std::to_string(limits::attempts));
+  else if (spec.delivery == delivery_mode::at_most_once && spec.max_attempts != 1 &&
+           spec.max_attempts != default_attempts)
+    j.rule("/max_attempts", "is " + std::to_string(spec.max_attempts) +
+                                ", but delivery at_most_once means one attempt; leave it out");
   const auto& r = spec.retry;
   for (auto [field, value] : {std::pair{"/retry/initial", r.initial}, std::pair{"/retry/max", r.max}}) {
     if (value < duration{0})
@@ -108,7 +112,8 @@ void judge_retry(const task_spec& spec, judge& j) {
 
 void judge_labels(const task_spec& spec, judge& j) {
   if (spec.labels.size() > limits::labels)
-    j.rule("/labels", "has " + std::to_string(spec.labels.size()) + " entries; the limit is " + std::to_string(limits::labels));
+    j.rule("/labels", "has " + std::to_string(spec.labels.size()) + " entries; the limit is " +
+                          std::to_string(limits::labels));
   for (const auto& [key, value] : spec.labels) {
     if (!storable_text(key)) {
       j.form("/labels", "has a key that is not UTF-8 text without NUL");
@@ -118,14 +123,14 @@ void judge_labels(const task_spec& spec, judge& j) {
     if (key.empty())
       j.form("/labels", "has an empty key");
     else if (key.size() > limits::label_key)
-      j.rule(field, "has a key of " + std::to_string(key.size()) + " bytes; the limit is " + std::to_string(limits::label_key));
+      j.rule(field, "has a key of " + std::to_string(key.size()) + " bytes; the limit is " +
+                        std::to_string(limits::label_key));
     j.text(field, value, limits::label_value);
   }
 }
 
 std::string name_fault(std::string_view value, std::string_view example) {
-  if (value.empty())
-    return "is missing or empty; give a name like \"" + std::string(example) + "\"";
+  if (value.empty()) return "is missing or empty; give a name like \"" + std::string(example) + "\"";
   return "has to be 1 to " + std::to_string(limits::name) + " characters out of a-z, 0-9, '_', '.' and '-'";
 }
 
@@ -145,34 +150,29 @@ void add(std::string& out, const std::optional<T>& value) {
 } // namespace
 
 bool valid_name(std::string_view name) {
-  if (name.empty() || name.size() > limits::name)
-    return false;
+  if (name.empty() || name.size() > limits::name) return false;
   for (char c : name)
-    if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-'))
-      return false;
+    if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-')) return false;
   return true;
 }
 
 bool storable_text(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     auto lead = static_cast<unsigned char>(text[i]);
-    if (lead == 0)
-      return false;
+    if (lead == 0) return false;
     if (lead < 0x80) {
       ++i;
       continue;
     }
     std::size_t more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    if (lead < 0xc2 || lead > 0xf4 || text.size() - i <= more)
-      return false;
+    if (lead < 0xc2 || lead > 0xf4 || text.size() - i <= more) return false;
     auto second = static_cast<unsigned char>(text[i + 1]);
     // Overlong forms, surrogates, and what lies above U+10FFFF.
-    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) || (lead == 0xf0 && second < 0x90)
-        || (lead == 0xf4 && second > 0x8f))
+    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
+        (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f))
       return false;
     for (std::size_t k = 1; k <= more; ++k)
-      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80)
-        return false;
+      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return false;
     i += more + 1;
   }
   return true;
@@ -180,18 +180,17 @@ bool storable_text(std::string_view text) {
 
 std::optional<error> validate(const task_spec& spec, timestamp now) {
   judge j;
-  if (!valid_name(spec.kind))
-    j.form("/kind", name_fault(spec.kind, "shell"));
-  if (!valid_name(spec.queue))
-    j.form("/queue", name_fault(spec.queue, "default"));
+  if (!valid_name(spec.kind)) j.form("/kind", name_fault(spec.kind, "shell"));
+  if (!valid_name(spec.queue)) j.form("/queue", name_fault(spec.queue, "default"));
   if (spec.payload.size() > limits::payload_bytes)
-    j.size("/payload", "is " + std::to_string(spec.payload.size()) + " bytes long; the limit is " + std::to_string(limits::payload_bytes)
-                           + " (1 MiB)");
+    j.size("/payload", "is " + std::to_string(spec.payload.size()) + " bytes long; the limit is " +
+                           std::to_string(limits::payload_bytes) + " (1 MiB)");
   else if (spec.payload != "null" && !nlohmann::json::accept(spec.payload))
     j.form("/payload", "is not JSON");
   judge_times(spec, now, j);
   if (spec.priority < 0 || spec.priority > limits::priority)
-    j.rule("/priority", "is " + std::to_string(spec.priority) + "; it has to be 0 to " + std::to_string(limits::priority));
+    j.rule("/priority",
+           "is " + std::to_string(spec.priority) + "; it has to be 0 to " + std::to_string(limits::priority));
   judge_retry(spec, j);
   j.text("/unique_key", spec.unique_key, limits::key);
   j.text("/idempotency_key", spec.idempotency_key, limits::key);
@@ -223,7 +222,8 @@ std::string fingerprint(const task_spec& spec) {
     add(text, value);
   }
   std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), reinterpret_cast<unsigned char*>(digest.data()));
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+         reinterpret_cast<unsigned char*>(digest.data()));
   return digest;
 }
 

@@ -1,7 +1,8 @@
-// The seam to what remembers. `postgres_store` keeps it in PostgreSQL, `memory_store` in a map; tests/store_conformance
-// holds both to the sentences here. Used by store lanes (actors/store_lane), one object a lane; an object is used by one
-// thread at a time. Every call blocks for at most `timeout` and answers ec::unavailable, ec::deadline_exceeded or
-// ec::ambiguous when the database does not. Times in answers are of the database's clock.
+// The seam to what remembers. `postgres_store` keeps it in PostgreSQL, `memory_store` in a map;
+// tests/store_conformance holds both to the sentences here. Used by store lanes (actors/store_lane), one
+// object a lane; an object is used by one thread at a time. Every call blocks for at most `timeout` and
+// answers ec::unavailable, ec::deadline_exceeded or ec::ambiguous when the database does not. Times in
+// answers are of the database's clock.
 #pragma once
 #include "schema/task.hpp"
 
@@ -10,22 +11,24 @@
 
 namespace taskmaster {
 
-/// A task about to be stored. The id is made by who submits; run_at is absolute or, with `delay`, counted from the
-/// database's clock at the insert (neither: at once).
+/// A task about to be stored. The id is made by who submits; run_at is absolute or, with `delay`, counted
+/// from the database's clock at the insert (neither: at once).
 struct new_task {
   uuid id;
   task_spec spec;
   std::string fingerprint; // of the spec; only looked at when it has an idempotency_key
 };
 
-/// The task that a store makes of it; run_at and created_at are the database's to set. at_most_once means one attempt.
+/// The task that a store makes of it; run_at and created_at are the database's to set. at_most_once means one
+/// attempt.
 task make_task(const new_task& wanted);
 
 /// One row's answer to an insert, in the order asked.
 struct inserted {
-  taskmaster::task task;  // as stored; of a repeated key, only the first task's id is certain
-  bool repeated = false;  // the key was known: `task.id` is the first task, nothing was stored
-  std::optional<error> refused; // this row alone: key used with another body (unprocessable), bytes the database won't take
+  taskmaster::task task; // as stored; of a repeated key, only the first task's id is certain
+  bool repeated = false; // the key was known: `task.id` is the first task, nothing was stored
+  std::optional<error>
+      refused; // this row alone: key used with another body (unprocessable), bytes the database won't take
 };
 
 /// A bucket of the plan: tasks that the same workers can take, in the order of run_at.
@@ -42,7 +45,10 @@ struct window_mark {
   uuid id;
   auto operator<=>(const window_mark&) const = default;
   static window_mark start() { return {}; }
-  static window_mark end() { return {timestamp::max(), uuid{{255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}}}; }
+  static window_mark end() {
+    return {timestamp::max(),
+            uuid{{255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255}}};
+  }
 };
 
 struct window_page {
@@ -50,10 +56,11 @@ struct window_page {
   bool more = false;       // rows may follow the last one
 };
 
-/// Where a scan goes on. A pass walks rows by (xid, id) in pages; a finished pass leaves the xmin of its own first snapshot as the
-/// start of the next one, so that rows of transactions that were open then are met too (protocol 3.1 #4).
+/// Where a scan goes on. A pass walks rows by (xid, id) in pages; a finished pass leaves the xmin of its own
+/// first snapshot as the start of the next one, so that rows of transactions that were open then are met too
+/// (protocol 3.1 #4).
 struct scan_cursor {
-  std::uint64_t since = 0;  // the pass starts at this transaction
+  std::uint64_t since = 0;     // the pass starts at this transaction
   std::uint64_t after_xid = 0; // within the pass: last row of the page before; 0 at its start
   uuid after_id;
   std::uint64_t next_since = 0; // xmin of the pass's first snapshot; 0 at its start
@@ -68,8 +75,8 @@ struct scan_page {
 struct leader_lease {
   std::uint64_t term = 0;
   std::uint64_t previous_term = 0;
-  timestamp now;          // the database's clock in the answer
-  std::string secret;     // signs fences; the same for the life of the cluster
+  timestamp now;      // the database's clock in the answer
+  std::string secret; // signs fences; the same for the life of the cluster
 };
 
 struct leader_info {
@@ -97,14 +104,15 @@ struct task_change {
   task_state state = task_state::succeeded; // finish: the final state
   std::string reason;
   std::optional<task_error> failure;
-  std::string result;    // finish: JSON text or empty
-  duration wait{0};      // retry: run_at = the database's now + wait
-  bool burned = true;    // retry
+  std::string result; // finish: JSON text or empty
+  duration wait{0};   // retry: run_at = the database's now + wait
+  bool burned = true; // retry
 };
 
 enum class change_verdict : std::uint8_t {
   applied, ///< done by this call
-  already, ///< finish: history holds this outcome with the same fence; mark: with this fence; retry/lose: not told apart from stale
+  already, ///< finish: history holds this outcome with the same fence; mark: with this fence; retry/lose: not
+           ///< told apart from stale
   stale,   ///< the row is gone or of another version; nothing was changed
   refused, ///< the database will not take this row's bytes; nothing was changed
 };
@@ -127,7 +135,8 @@ struct session_row {
 
 struct task_filter {
   std::string queue, kind;
-  std::optional<task_state> state; // running: who runs is the leader's knowledge, so only the unfinished among `ids`
+  std::optional<task_state>
+      state; // running: who runs is the leader's knowledge, so only the unfinished among `ids`
   std::map<std::string, std::string> labels;
   std::vector<uuid> ids; // when not empty: these only
   std::size_t limit = 100;
@@ -135,7 +144,7 @@ struct task_filter {
 };
 
 struct task_page {
-  std::vector<task_record> tasks; // newest first by id
+  std::vector<task_record> tasks; // newest first by id; fewer than asked when limits::page_bytes are reached
   std::string next_cursor;        // empty: no more
 };
 
@@ -150,13 +159,15 @@ public:
   using timeout = std::chrono::milliseconds;
   virtual ~task_store() = default;
 
-  // -- submitting: any scheduler -----------------------------------------------------------------------------------
+  // -- submitting: any scheduler
+  // -----------------------------------------------------------------------------------
 
-  /// Stores all or answers why not; a row that is refused alone disturbs no other. Tasks with a key are looked up first.
-  /// Committed when answered. ec::ambiguous: COMMIT was sent and not answered.
+  /// Stores all or answers why not; a row that is refused alone disturbs no other. Tasks with a key are
+  /// looked up first. Committed when answered. ec::ambiguous: COMMIT was sent and not answered.
   virtual expected<std::vector<inserted>> insert(const std::vector<new_task>& tasks, timeout limit) = 0;
 
-  // -- reading: anyone ---------------------------------------------------------------------------------------------
+  // -- reading: anyone
+  // ---------------------------------------------------------------------------------------------
 
   /// Finished or not; the states are scheduled/ready by run_at, or final. Who runs is the leader's knowledge.
   virtual expected<std::optional<task_record>> find(const uuid& id, timeout limit) = 0;
@@ -167,48 +178,60 @@ public:
   virtual expected<leader_info> leader(timeout limit) = 0; ///< not_found before the first leader
   virtual expected<timestamp> clock(timeout limit) = 0;
 
-  // -- leading (R1, R3) --------------------------------------------------------------------------------------------
+  // -- leading (R1, R3)
+  // --------------------------------------------------------------------------------------------
 
-  /// A lease with a new term if the last one has run out, nothing if someone else holds it. Waits for the old leader's writes;
-  /// after 500 ms ends its database sessions. Term: the greater of last + 1 and the clock in milliseconds.
-  virtual expected<std::optional<leader_lease>> acquire(const std::string& holder, const std::string& address, duration ttl, timeout limit) = 0;
+  /// A lease with a new term if the last one has run out, nothing if someone else holds it. Waits for the old
+  /// leader's writes; after 500 ms ends its database sessions. Term: the greater of last + 1 and the clock in
+  /// milliseconds.
+  virtual expected<std::optional<leader_lease>> acquire(const std::string& holder, const std::string& address,
+                                                        duration ttl, timeout limit) = 0;
   /// False: not the leader any more. The answer carries the clock.
   virtual expected<std::optional<timestamp>> renew(std::uint64_t term, duration ttl, timeout limit) = 0;
   /// Ends the lease now, so that a standby need not wait. No effect for another term.
   virtual expected<done> resign(std::uint64_t term, timeout limit) = 0;
-  /// Tells which database session writes for this term, so that a successor can end it. Called by each lane after connecting; remembered
-  /// and repeated by the store after it had to reconnect.
+  /// Tells which database session writes for this term, so that a successor can end it. Called by each lane
+  /// after connecting; remembered and repeated by the store after it had to reconnect.
   virtual expected<done> enlist(std::uint64_t term, timeout limit) = 0;
 
-  // -- the leader's reads (R2, R8) ---------------------------------------------------------------------------------
+  // -- the leader's reads (R2, R8)
+  // ---------------------------------------------------------------------------------
 
   virtual expected<std::vector<bucket_key>> buckets(timeout limit) = 0;
   /// At most `rows` rows and about `bytes` of payload (at least one row if there is any).
-  virtual expected<window_page> load_window(const bucket_key& bucket, const window_mark& after, std::size_t rows, std::size_t bytes, timeout limit) = 0;
+  virtual expected<window_page> load_window(const bucket_key& bucket, const window_mark& after,
+                                            std::size_t rows, std::size_t bytes, timeout limit) = 0;
   /// A cursor from which a pass meets every row not yet committed now.
   virtual expected<scan_cursor> scan_start(timeout limit) = 0;
+  /// At most `rows` rows and about limits::page_bytes of payload (at least one row if there is any).
   virtual expected<scan_page> scan(const scan_cursor& from, std::size_t rows, timeout limit) = 0;
   /// The unfinished rows among `ids`, any order.
   virtual expected<std::vector<task>> load(const std::vector<uuid>& ids, timeout limit) = 0;
   /// Sessions that an earlier term left open: who may still hold tasks.
   virtual expected<std::vector<session_row>> sessions(timeout limit) = 0;
 
-  // -- the leader's writes (R4): ec::deposed when the term is over -------------------------------------------------
+  // -- the leader's writes (R4): ec::deposed when the term is over
+  // -------------------------------------------------
 
-  virtual expected<recorded> record(std::uint64_t term, const std::vector<task_change>& changes, timeout limit) = 0;
-  /// A finished task back to work: same id, attempt + 1, failures 0. not_found, conflict (unfinished, or its unique_key is taken).
+  virtual expected<recorded> record(std::uint64_t term, const std::vector<task_change>& changes,
+                                    timeout limit) = 0;
+  /// A finished task back to work: same id, attempt + 1, failures 0. not_found, conflict (unfinished, or its
+  /// unique_key is taken), unavailable (somebody's open transaction holds the unique_key).
   virtual expected<task> reopen(std::uint64_t term, const uuid& id, timeout limit) = 0;
   virtual expected<done> open_session(std::uint64_t term, const session_row& row, timeout limit) = 0;
-  virtual expected<done> close_session(std::uint64_t term, const std::string& worker, const std::string& incarnation, timeout limit) = 0;
+  virtual expected<done> close_session(std::uint64_t term, const std::string& worker,
+                                       const std::string& incarnation, timeout limit) = 0;
 
-  // -- housekeeping: the leader, now and then ----------------------------------------------------------------------
+  // -- housekeeping: the leader, now and then
+  // ----------------------------------------------------------------------
 
   struct upkeep {
-    int days_ahead = 0;   // days of history that have a partition, from today on
+    int days_ahead = 0; // days of history that have a partition, from today on
     int made = 0, dropped = 0;
     std::int64_t keys_expired = 0;
   };
-  /// Makes history partitions for today and the next 7 days, detaches and drops those older than `retention`, deletes expired keys.
+  /// Makes history partitions for today and the next 7 days, detaches and drops those older than `retention`,
+  /// deletes expired keys.
   virtual expected<upkeep> maintain(duration retention, timeout limit) = 0;
 };
 

@@ -50,6 +50,8 @@ constexpr std::int32_t attempts = 1'000; // max_attempts
 constexpr std::int32_t priority = 9;
 constexpr std::size_t output_bytes = 64u << 10;
 constexpr std::size_t page = 1'000;
+constexpr std::size_t page_bytes =
+    4'000'000; // of a page of tasks, so that it fits a gRPC message; one task always does
 constexpr duration horizon = std::chrono::hours(24 * 3653); // run_at within 10 years
 constexpr duration timeout = std::chrono::hours(24 * 30);
 } // namespace limits
@@ -73,8 +75,8 @@ struct task_spec {
   std::map<std::string, std::string> labels;
 };
 
-/// Every fault of a spec as (JSON pointer, sentence), and whether the form (400) or a limit (422, 413) is at fault.
-/// Nothing when it is good. `now` bounds run_at.
+/// Every fault of a spec as (JSON pointer, sentence), and whether the form (400) or a limit (422, 413) is at
+/// fault. Nothing when it is good. `now` bounds run_at.
 std::optional<error> validate(const task_spec& spec, timestamp now);
 
 /// [a-z0-9_.-]{1,64}: kinds and queues.
@@ -87,14 +89,15 @@ bool storable_text(std::string_view text);
 std::string fingerprint(const task_spec& spec);
 
 /// An unfinished task as the database keeps it and as the coordinator plans with it.
-/// (attempt, losses) together are the row's version: every change of the leader makes the pair greater, or removes the row.
+/// (attempt, losses) together are the row's version: every change of the leader makes the pair greater, or
+/// removes the row.
 struct task {
   uuid id;
   std::string queue = "default";
   std::string kind;
   std::int32_t priority = 0;
-  timestamp run_at;     // of the next attempt; the database's clock
-  timestamp created_at; // the database's clock
+  timestamp run_at;                           // of the next attempt; the database's clock
+  timestamp created_at;                       // the database's clock
   std::shared_ptr<const std::string> payload; // JSON text; never null once stored
   duration timeout{0};
   std::optional<timestamp> expires_at;
@@ -103,12 +106,12 @@ struct task {
   delivery_mode delivery = delivery_mode::at_least_once;
   std::string unique_key;
   std::string concurrency_key;
-  std::int32_t attempt = 1;  // number of the attempt that runs next or is running
-  std::int32_t failures = 0; // attempts burned since it was submitted or retried by hand
-  std::int32_t losses = 0;   // runs whose worker was lost
+  std::int32_t attempt = 1;   // number of the attempt that runs next or is running
+  std::int32_t failures = 0;  // attempts burned since it was submitted or retried by hand
+  std::int32_t losses = 0;    // runs whose worker was lost
   std::int32_t deferrals = 0; // "ask me later" in a row (exit 75)
-  fence marked;              // at_most_once: the fence it was marked with before dispatch
-  std::string reason;        // why it waits again: "retry", "lost", "deferred"; else empty
+  fence marked;               // at_most_once: the fence it was marked with before dispatch
+  std::string reason;         // why it waits again: "retry", "lost", "deferred"; else empty
 };
 
 /// (attempt, losses) compared as a version.
@@ -119,7 +122,8 @@ struct task_version {
 };
 inline task_version version_of(const task& t) { return {t.attempt, t.losses}; }
 
-/// An error that a run ended with. Codes: exit, signal, timeout, http_status, connect, lost, cancelled, refused, …
+/// An error that a run ended with. Codes: exit, signal, timeout, http_status, connect, lost, cancelled,
+/// refused, …
 struct task_error {
   std::string code;
   std::string message;
@@ -135,8 +139,8 @@ struct task_record {
   std::optional<timestamp> picked_at, started_at, finished_at;
   std::string worker;
   taskmaster::fence fence;
-  std::string progress;                 // JSON text or empty
-  std::string result;                   // JSON text or empty
+  std::string progress; // JSON text or empty
+  std::string result;   // JSON text or empty
   std::optional<task_error> error;
 };
 

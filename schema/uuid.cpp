@@ -9,8 +9,8 @@ namespace taskmaster {
 
 namespace {
 
-// A system call costs more than the id, so each thread fetches the bits of 51 ids at once. We never fork without exec, so no two
-// processes hold the same buffer.
+// A system call costs more than the id, so each thread fetches the bits of 51 ids at once. We never fork
+// without exec, so no two processes hold the same buffer.
 void random_bytes(std::uint8_t* out, std::size_t count) {
   thread_local std::array<std::uint8_t, 510> buffer;
   thread_local std::size_t used = buffer.size();
@@ -18,8 +18,7 @@ void random_bytes(std::uint8_t* out, std::size_t count) {
     std::size_t got = 0;
     while (got < buffer.size()) {
       auto n = ::getrandom(buffer.data() + got, buffer.size() - got, 0);
-      if (n < 0 && errno != EINTR)
-        std::abort(); // ids that may collide would be worse
+      if (n < 0 && errno != EINTR) std::abort(); // ids that may collide would be worse
       got += n > 0 ? static_cast<std::size_t>(n) : 0;
     }
     used = 0;
@@ -29,12 +28,9 @@ void random_bytes(std::uint8_t* out, std::size_t count) {
 }
 
 int hex_value(char c) {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F')
-    return c - 'A' + 10;
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
 }
 
@@ -44,9 +40,9 @@ bool dash_before(std::size_t byte) { return byte == 4 || byte == 6 || byte == 8 
 
 uuid uuid::make(timestamp now) {
   uuid id;
-  auto ms = static_cast<std::uint64_t>(std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch()).count());
-  for (int i = 0; i < 6; ++i)
-    id.bytes[i] = static_cast<std::uint8_t>(ms >> (8 * (5 - i)));
+  auto ms = static_cast<std::uint64_t>(
+      std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch()).count());
+  for (int i = 0; i < 6; ++i) id.bytes[i] = static_cast<std::uint8_t>(ms >> (8 * (5 - i)));
   random_bytes(id.bytes.data() + 6, 10);
   id.bytes[6] = (id.bytes[6] & 0x0f) | 0x70; // version 7
   id.bytes[8] = (id.bytes[8] & 0x3f) | 0x80; // variant of RFC 9562
@@ -54,16 +50,13 @@ uuid uuid::make(timestamp now) {
 }
 
 std::optional<uuid> uuid::parse(std::string_view text) {
-  if (text.size() != 36)
-    return std::nullopt;
+  if (text.size() != 36) return std::nullopt;
   uuid id;
   std::size_t at = 0;
   for (std::size_t i = 0; i < 16; ++i) {
-    if (dash_before(i) && text[at++] != '-')
-      return std::nullopt;
+    if (dash_before(i) && text[at++] != '-') return std::nullopt;
     int high = hex_value(text[at]), low = hex_value(text[at + 1]);
-    if (high < 0 || low < 0)
-      return std::nullopt;
+    if (high < 0 || low < 0) return std::nullopt;
     id.bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
     at += 2;
   }
@@ -75,8 +68,7 @@ std::string uuid::str() const {
   std::string text;
   text.reserve(36);
   for (std::size_t i = 0; i < 16; ++i) {
-    if (dash_before(i))
-      text += '-';
+    if (dash_before(i)) text += '-';
     text += digits[bytes[i] >> 4];
     text += digits[bytes[i] & 15];
   }
@@ -85,8 +77,7 @@ std::string uuid::str() const {
 
 timestamp uuid::time() const {
   std::uint64_t ms = 0;
-  for (int i = 0; i < 6; ++i)
-    ms = ms << 8 | bytes[i];
+  for (int i = 0; i < 6; ++i) ms = ms << 8 | bytes[i];
   return timestamp{std::chrono::milliseconds(ms)};
 }
 

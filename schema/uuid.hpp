@@ -1,5 +1,5 @@
-// A task's id: a UUIDv7, so that ids sort by the time they were made and land side by side in an index (RFC 9562).
-// Plain value; make() may be called on any thread.
+// A task's id: a UUIDv7, so that ids sort by the time they were made and land side by side in an index (RFC
+// 9562). Plain value; make() may be called on any thread.
 #pragma once
 #include "schema/time.hpp"
 
@@ -24,7 +24,8 @@ struct uuid {
   /// The 36 characters of RFC 9562, either case; nothing for anything else.
   static std::optional<uuid> parse(std::string_view text);
   std::string str() const;
-  /// The millisecond in a version 7 id: no task of it was created earlier. Bounds the days of history to look in.
+  /// The millisecond in a version 7 id: no task of it was created earlier. Bounds the days of history to look
+  /// in.
   timestamp time() const;
 };
 

@@ -183,10 +183,11 @@ BEGIN
   RETURNING t.id, false;
 END $$;
 
--- A finished task back to work, by hand. Its last run moves to attempts, since the history row goes.
+-- A finished task back to work, by hand. Its last run moves to attempts, since the history row goes. Whoever holds its unique_key in an
+-- open transaction is not waited for: the leader's lane would stand still behind him.
 CREATE FUNCTION taskmaster.reopen_task_v1(p_term bigint, p_id uuid, p_finished_after timestamptz)
 RETURNS SETOF taskmaster.tasks
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET lock_timeout = '100ms' AS $$
 DECLARE
   v_old taskmaster.task_history;
 BEGIN

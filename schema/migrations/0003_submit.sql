@@ -192,24 +192,28 @@ BEGIN
     v_print := sha256(convert_to(jsonb_build_array(kind, v_payload, queue, run_at, delay, priority, timeout, expires_at, v_attempts, retry,
                                                    delivery, unique_key, concurrency_key, labels)::text, 'UTF8'));
     DELETE FROM taskmaster.keys k WHERE k.scope = 'idempotency' AND k.key = idempotency_key AND k.expires_at <= v_now;
-    INSERT INTO taskmaster.keys AS k (scope, key, task_id, fingerprint, expires_at)
-    VALUES ('idempotency', idempotency_key, v_id, v_print, v_now + interval '24 hours') ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
+    LOOP
+      INSERT INTO taskmaster.keys AS k (scope, key, task_id, fingerprint, expires_at)
+      VALUES ('idempotency', idempotency_key, v_id, v_print, v_now + interval '24 hours') ON CONFLICT DO NOTHING;
+      EXIT WHEN FOUND;
       SELECT * INTO v_owner FROM taskmaster.keys k WHERE k.scope = 'idempotency' AND k.key = idempotency_key;
+      CONTINUE WHEN NOT FOUND; -- it was removed in between
       IF v_owner.fingerprint IS DISTINCT FROM v_print THEN
         RAISE EXCEPTION 'idempotency_key was used with another task; take a new key or submit the first task again'
           USING ERRCODE = 'invalid_parameter_value';
       END IF;
       RETURN v_owner.task_id;
-    END IF;
+    END LOOP;
   END IF;
   IF unique_key IS NOT NULL THEN
-    INSERT INTO taskmaster.keys AS k (scope, key, task_id) VALUES ('unique', unique_key, v_id) ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
+    LOOP
+      INSERT INTO taskmaster.keys AS k (scope, key, task_id) VALUES ('unique', unique_key, v_id) ON CONFLICT DO NOTHING;
+      EXIT WHEN FOUND;
       SELECT * INTO v_owner FROM taskmaster.keys k WHERE k.scope = 'unique' AND k.key = unique_key;
+      CONTINUE WHEN NOT FOUND;
       DELETE FROM taskmaster.keys k WHERE k.scope = 'idempotency' AND k.key = idempotency_key AND k.task_id = v_id;
       RETURN v_owner.task_id;
-    END IF;
+    END LOOP;
   END IF;
 
   INSERT INTO taskmaster.tasks (id, queue, kind, priority, run_at, created_at, payload, timeout, expires_at, max_attempts,

@@ -53,12 +53,12 @@ class Cluster:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="taskmaster-cluster-"))
         self.postgres = Postgres()
         self.nodes, self.first_workers, self.slots = {}, workers, slots
-        self.http, self.grpc, self.coordinator = (f"127.0.0.1:{free_port()}" for _ in range(3))
+        self.http, self.grpc, self.coordinator, self.metrics = (f"127.0.0.1:{free_port()}" for _ in range(4))
 
     def __enter__(self):
         try:
             self.postgres.start()
-            self.add("coordinator", "coordinator", "--database", self.postgres.url, "--grpc", self.coordinator)
+            self.add("coordinator", "coordinator", "--database", self.postgres.url, "--grpc", self.coordinator, "--metrics", self.metrics)
             self.add("scheduler", "scheduler", "--database", self.postgres.url, "--http", self.http, "--grpc", self.grpc, "--coordinator", self.coordinator)
             for name in self.first_workers:
                 self.add_worker(name, self.slots)

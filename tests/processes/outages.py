@@ -1,5 +1,6 @@
 """No database, then no coordinator: clear refusals while it lasts, and everything goes on by itself."""
 import time
+import urllib.request
 
 from cluster import Cluster
 from postgres import eventually
@@ -43,6 +44,9 @@ def test():
         eventually("tasks taken meanwhile have ended", lambda: ended(ids))
         print(f"   {time.monotonic() - back:.1f} s after the coordinator was started, all had run")
 
+        with urllib.request.urlopen(f"http://{cluster.metrics}/metrics", timeout=10) as answer:
+            meters = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
+        assert float(meters["taskmaster_tasks_dispatched_total"]) >= 20, meters
         for name in ("one", "scheduler", "coordinator"):
             code = cluster[name].end()
             assert code == 0, f"{name} ended with {code} after SIGTERM"

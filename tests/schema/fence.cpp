@@ -34,8 +34,9 @@ TEST_CASE("a signature is genuine only for the same claim, worker and secret") {
   auto changed = s;
   changed[15] ^= 1;
   CHECK_FALSE(genuine(c, "w1", "secret", changed));
-  for (auto change : {+[](claim& x) { x.attempt++; }, +[](claim& x) { x.losses++; }, +[](claim& x) { x.fence.term++; },
-                      +[](claim& x) { x.fence.sequence++; }, +[](claim& x) { x.task.bytes[15] ^= 1; }}) {
+  for (auto change :
+       {+[](claim& x) { x.attempt++; }, +[](claim& x) { x.losses++; }, +[](claim& x) { x.fence.term++; },
+        +[](claim& x) { x.fence.sequence++; }, +[](claim& x) { x.task.bytes[15] ^= 1; }}) {
     auto other = c;
     change(other);
     CHECK_FALSE(genuine(other, "w1", "secret", s));

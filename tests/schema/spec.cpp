@@ -21,11 +21,9 @@ task_spec good() {
 /// "<code> <fields>" of what validate says, "good" when nothing.
 std::string judged(const task_spec& spec) {
   auto e = validate(spec, now);
-  if (!e)
-    return "good";
+  if (!e) return "good";
   std::string text{to_string(e->code)};
-  for (const auto& f : e->faults)
-    text += " " + f.field;
+  for (const auto& f : e->faults) text += " " + f.field;
   return text;
 }
 
@@ -40,7 +38,10 @@ std::string judged_with(F change) {
 
 TEST_CASE("a plain task is good") {
   CHECK(judged(good()) == "good");
-  CHECK(judged_with([](auto& s) { s.kind = "a.b-c_9"; s.queue = std::string(64, 'q'); }) == "good");
+  CHECK(judged_with([](auto& s) {
+          s.kind = "a.b-c_9";
+          s.queue = std::string(64, 'q');
+        }) == "good");
 }
 
 TEST_CASE("faults of form answer 400") {
@@ -51,16 +52,22 @@ TEST_CASE("faults of form answer 400") {
   CHECK(judged_with([](auto& s) { s.payload = "{"; }) == "invalid_argument /payload");
   CHECK(judged_with([](auto& s) { s.payload = ""; }) == "invalid_argument /payload");
   CHECK(judged_with([](auto& s) { s.payload = "\"\xff\""; }) == "invalid_argument /payload");
-  CHECK(judged_with([](auto& s) { s.run_at = now; s.delay = 1s; }) == "invalid_argument /delay");
+  CHECK(judged_with([](auto& s) {
+          s.run_at = now;
+          s.delay = 1s;
+        }) == "invalid_argument /delay");
   CHECK(judged_with([](auto& s) { s.delay = -1s; }) == "invalid_argument /delay");
   CHECK(judged_with([](auto& s) { s.timeout = -1s; }) == "invalid_argument /timeout");
-  CHECK(judged_with([](auto& s) { s.unique_key = std::string("a\0b", 3); }) == "invalid_argument /unique_key");
+  CHECK(judged_with([](auto& s) { s.unique_key = std::string("a\0b", 3); }) ==
+        "invalid_argument /unique_key");
   CHECK(judged_with([](auto& s) { s.concurrency_key = "\xc0\x80"; }) == "invalid_argument /concurrency_key");
-  CHECK(judged_with([](auto& s) { s.idempotency_key = "\xed\xa0\x80"; }) == "invalid_argument /idempotency_key");
+  CHECK(judged_with([](auto& s) { s.idempotency_key = "\xed\xa0\x80"; }) ==
+        "invalid_argument /idempotency_key");
   CHECK(judged_with([](auto& s) { s.labels["a"] = "\xf4\x90\x80\x80"; }) == "invalid_argument /labels/a");
   CHECK(judged_with([](auto& s) { s.labels["\xff"] = ""; }) == "invalid_argument /labels");
   CHECK(judged_with([](auto& s) { s.labels["\xe2\x82"] = ""; }) == "invalid_argument /labels");
-  CHECK(judged_with([](auto& s) { s.retry.factor = std::numeric_limits<double>::quiet_NaN(); }) == "invalid_argument /retry/factor");
+  CHECK(judged_with([](auto& s) { s.retry.factor = std::numeric_limits<double>::quiet_NaN(); }) ==
+        "invalid_argument /retry/factor");
 }
 
 TEST_CASE("limits and rules answer 422, just past the limit and not at it") {
@@ -79,20 +86,36 @@ TEST_CASE("limits and rules answer 422, just past the limit and not at it") {
   CHECK(judged_with([](auto& s) { s.retry.jitter = 1.1; }) == "unprocessable /retry/jitter");
   CHECK(judged_with([](auto& s) { s.unique_key = std::string(256, 'k'); }) == "good");
   CHECK(judged_with([](auto& s) { s.unique_key = std::string(257, 'k'); }) == "unprocessable /unique_key");
-  CHECK(judged_with([](auto& s) { s.labels["a/b~c"] = std::string(257, 'v'); }) == "unprocessable /labels/a~1b~0c");
+  CHECK(judged_with([](auto& s) { s.labels["a/b~c"] = std::string(257, 'v'); }) ==
+        "unprocessable /labels/a~1b~0c");
 }
 
 TEST_CASE("a task must be able to start before it expires") {
-  CHECK(judged_with([](auto& s) { s.run_at = now + 1h; s.expires_at = now + 1h; }) == "unprocessable /expires_at");
-  CHECK(judged_with([](auto& s) { s.run_at = now + 1h; s.expires_at = now + 1h + 1us; }) == "good");
-  CHECK(judged_with([](auto& s) { s.delay = 1h; s.expires_at = now + 30min; }) == "unprocessable /expires_at");
+  CHECK(judged_with([](auto& s) {
+          s.run_at = now + 1h;
+          s.expires_at = now + 1h;
+        }) == "unprocessable /expires_at");
+  CHECK(judged_with([](auto& s) {
+          s.run_at = now + 1h;
+          s.expires_at = now + 1h + 1us;
+        }) == "good");
+  CHECK(judged_with([](auto& s) {
+          s.delay = 1h;
+          s.expires_at = now + 30min;
+        }) == "unprocessable /expires_at");
   CHECK(judged_with([](auto& s) { s.expires_at = now; }) == "unprocessable /expires_at");
-  CHECK(judged_with([](auto& s) { s.delay = duration::max(); s.expires_at = now; }) == "unprocessable /delay");
+  CHECK(judged_with([](auto& s) {
+          s.delay = duration::max();
+          s.expires_at = now;
+        }) == "unprocessable /delay");
 }
 
 TEST_CASE("at_most_once means one attempt; the default of five is not held against it") {
   auto with = [](std::int32_t attempts) {
-    return judged_with([&](auto& s) { s.delivery = delivery_mode::at_most_once; s.max_attempts = attempts; });
+    return judged_with([&](auto& s) {
+      s.delivery = delivery_mode::at_most_once;
+      s.max_attempts = attempts;
+    });
   };
   CHECK(with(5) == "good");
   CHECK(with(1) == "good");
@@ -101,7 +124,9 @@ TEST_CASE("at_most_once means one attempt; the default of five is not held again
 
 TEST_CASE("labels are counted") {
   auto with = [](int n) {
-    return judged_with([&](auto& s) { for (int i = 0; i < n; ++i) s.labels["l" + std::to_string(i)] = "v"; });
+    return judged_with([&](auto& s) {
+      for (int i = 0; i < n; ++i) s.labels["l" + std::to_string(i)] = "v";
+    });
   };
   CHECK(with(32) == "good");
   CHECK(with(33) == "unprocessable /labels");
@@ -132,13 +157,17 @@ TEST_CASE("a fingerprint changes with each field that a repeated key has to find
   auto same = good();
   same.idempotency_key = "k";
   CHECK(fingerprint(same) == first);
-  for (auto change : {+[](task_spec& s) { s.kind = "x"; }, +[](task_spec& s) { s.payload = "1"; }, +[](task_spec& s) { s.queue = "x"; },
-                      +[](task_spec& s) { s.run_at = now; }, +[](task_spec& s) { s.delay = 1s; }, +[](task_spec& s) { s.priority = 1; },
-                      +[](task_spec& s) { s.timeout = 1s; }, +[](task_spec& s) { s.expires_at = now; }, +[](task_spec& s) { s.max_attempts = 1; },
-                      +[](task_spec& s) { s.retry.initial = 2s; }, +[](task_spec& s) { s.retry.factor = 3; },
-                      +[](task_spec& s) { s.retry.max = 1s; }, +[](task_spec& s) { s.retry.jitter = 0; },
-                      +[](task_spec& s) { s.delivery = delivery_mode::at_most_once; }, +[](task_spec& s) { s.unique_key = "x"; },
-                      +[](task_spec& s) { s.concurrency_key = "x"; }, +[](task_spec& s) { s.labels["a"] = "b"; }}) {
+  for (auto change :
+       {+[](task_spec& s) { s.kind = "x"; }, +[](task_spec& s) { s.payload = "1"; },
+        +[](task_spec& s) { s.queue = "x"; }, +[](task_spec& s) { s.run_at = now; },
+        +[](task_spec& s) { s.delay = 1s; }, +[](task_spec& s) { s.priority = 1; },
+        +[](task_spec& s) { s.timeout = 1s; }, +[](task_spec& s) { s.expires_at = now; },
+        +[](task_spec& s) { s.max_attempts = 1; }, +[](task_spec& s) { s.retry.initial = 2s; },
+        +[](task_spec& s) { s.retry.factor = 3; }, +[](task_spec& s) { s.retry.max = 1s; },
+        +[](task_spec& s) { s.retry.jitter = 0; },
+        +[](task_spec& s) { s.delivery = delivery_mode::at_most_once; },
+        +[](task_spec& s) { s.unique_key = "x"; }, +[](task_spec& s) { s.concurrency_key = "x"; },
+        +[](task_spec& s) { s.labels["a"] = "b"; }}) {
     auto spec = good();
     change(spec);
     CHECK(fingerprint(spec) != first);

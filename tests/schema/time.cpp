@@ -38,11 +38,28 @@ TEST_CASE("second 60 is the next second") {
 }
 
 TEST_CASE("times that are not quite RFC 3339 are refused") {
-  for (auto text : {"", "now", "2023-12-25", "2023-12-25T22:34:00", "2023-12-25T22:34Z", "2023-02-29T00:00:00Z", "2023-13-01T00:00:00Z",
-                    "2023-00-10T00:00:00Z", "2023-01-01T24:00:00Z", "2023-01-01T00:60:00Z", "2023-01-01T00:00:61Z",
-                    "2023-01-01T00:00:00.Z", "2023-01-01T00:00:00.1234567890Z", "2023-01-01T00:00:00+0530", "2023-01-01T00:00:00+24:00",
-                    "2023-01-01T00:00:00Zjunk", "+2023-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00",
-                    "9999-12-31T23:59:60Z", "2023-1-1T00:00:00Z", "2023-01-01T00:00:00,5Z"}) {
+  for (auto text : {"",
+                    "now",
+                    "2023-12-25",
+                    "2023-12-25T22:34:00",
+                    "2023-12-25T22:34Z",
+                    "2023-02-29T00:00:00Z",
+                    "2023-13-01T00:00:00Z",
+                    "2023-00-10T00:00:00Z",
+                    "2023-01-01T24:00:00Z",
+                    "2023-01-01T00:60:00Z",
+                    "2023-01-01T00:00:61Z",
+                    "2023-01-01T00:00:00.Z",
+                    "2023-01-01T00:00:00.1234567890Z",
+                    "2023-01-01T00:00:00+0530",
+                    "2023-01-01T00:00:00+24:00",
+                    "2023-01-01T00:00:00Zjunk",
+                    "+2023-01-01T00:00:00Z",
+                    "0000-01-01T00:00:00Z",
+                    "0001-01-01T00:00:00+01:00",
+                    "9999-12-31T23:59:60Z",
+                    "2023-1-1T00:00:00Z",
+                    "2023-01-01T00:00:00,5Z"}) {
     INFO(text);
     CHECK(read_time(text) == "refused");
   }
@@ -74,7 +91,8 @@ TEST_CASE("a length that is there never becomes none by cutting") {
 }
 
 TEST_CASE("lengths without number, unit or with a sign are refused") {
-  for (auto text : {"", "5", "s", "-5s", "+5s", "5 s", "5sec", "1.s", ".5s", "1h30", "36526d", "99999999999999999999s", "1e3s", "5S", "36525d1us"}) {
+  for (auto text : {"", "5", "s", "-5s", "+5s", "5 s", "5sec", "1.s", ".5s", "1h30", "36526d",
+                    "99999999999999999999s", "1e3s", "5S", "36525d1us"}) {
     INFO(text);
     CHECK(read_length(text) == "refused");
   }
@@ -88,7 +106,8 @@ TEST_CASE("a length is shown in the shortest form that reads back the same") {
   CHECK(format_duration(1us) == "1us");
   CHECK(format_duration(1001us) == "1.001ms");
   CHECK(format_duration(25h + 1us) == "1d1h1us");
-  for (auto d : {1us, 999us, 123456us, 1234567us, 59999999us, 61000000us, 86400000000us, 3155760000000000us}) {
+  for (auto d :
+       {1us, 999us, 123456us, 1234567us, 59999999us, 61000000us, 86400000000us, 3155760000000000us}) {
     auto back = parse_duration(format_duration(d));
     REQUIRE(back);
     CHECK(*back == d);

@@ -24,21 +24,22 @@ TEST_CASE("ids sort by the time they were made, as bytes and as text") {
 
 TEST_CASE("ids of one millisecond differ") {
   std::set<uuid> seen;
-  for (int i = 0; i < 10'000; ++i)
-    seen.insert(uuid::make(timestamp{5ms}));
+  for (int i = 0; i < 10'000; ++i) seen.insert(uuid::make(timestamp{5ms}));
   CHECK(seen.size() == 10'000);
 }
 
 TEST_CASE("an id reads back from its text in either case") {
   auto id = uuid::make(timestamp{1'700'000'000'000ms});
   CHECK(uuid::parse(id.str()) == id);
-  CHECK(uuid::parse("018BCFE5-6800-7ABC-8DEF-0123456789AB") == uuid::parse("018bcfe5-6800-7abc-8def-0123456789ab"));
+  CHECK(uuid::parse("018BCFE5-6800-7ABC-8DEF-0123456789AB") ==
+        uuid::parse("018bcfe5-6800-7abc-8def-0123456789ab"));
   CHECK(uuid::parse("018bcfe5-6800-7abc-8def-0123456789ab")->str() == "018bcfe5-6800-7abc-8def-0123456789ab");
 }
 
 TEST_CASE("anything else is no id") {
-  for (auto text : {"", "1", "018bcfe568007abc8def0123456789ab", "018bcfe5-6800-7abc-8def-0123456789a", "018bcfe5-6800-7abc-8def-0123456789abc",
-                    "018bcfe5-6800-7abc-8def-0123456789ag", "018bcfe5+6800-7abc-8def-0123456789ab", "{18bcfe5-6800-7abc-8def-0123456789ab"}) {
+  for (auto text : {"", "1", "018bcfe568007abc8def0123456789ab", "018bcfe5-6800-7abc-8def-0123456789a",
+                    "018bcfe5-6800-7abc-8def-0123456789abc", "018bcfe5-6800-7abc-8def-0123456789ag",
+                    "018bcfe5+6800-7abc-8def-0123456789ab", "{18bcfe5-6800-7abc-8def-0123456789ab"}) {
     INFO(text);
     CHECK_FALSE(uuid::parse(text));
   }

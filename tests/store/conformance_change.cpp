@@ -126,14 +126,16 @@ STORE_CASE("a batch of changes of all kinds answers in order, several of one tas
   TestType world;
   auto store = world.connect();
   auto term = lead(*store).term;
-  auto a = stored(*store, wanted()), b = stored(*store, wanted()), c = stored(*store, wanted()), d = stored(*store, wanted());
+  auto a = stored(*store, wanted()), b = stored(*store, wanted()), c = stored(*store, wanted()),
+       d = stored(*store, wanted());
   auto a2 = a, a3 = a;
   a2.attempt = 2;
   a3.attempt = 2;
   a3.losses = 1;
   auto answer = must(store->record(term,
-                                   {retry_of(a, {term, 1}), finish_of(b, {term, 2}), mark_of(c, {term, 3}), lose_of(a2, {term, 4}), lose_of(d, {term, 5}),
-                                    finish_of(a3, {term, 6}), finish_of(c, {term, 3}), finish_of(d, {term, 7})},
+                                   {retry_of(a, {term, 1}), finish_of(b, {term, 2}), mark_of(c, {term, 3}),
+                                    lose_of(a2, {term, 4}), lose_of(d, {term, 5}), finish_of(a3, {term, 6}),
+                                    finish_of(c, {term, 3}), finish_of(d, {term, 7})},
                                    limit));
   REQUIRE(answer.answers.size() == 8);
   for (std::size_t i = 0; i < 7; ++i) {
@@ -227,7 +229,8 @@ STORE_CASE("nothing a deposed leader writes happens") {
   REQUIRE(term > old);
 
   auto deposed = [](const auto& answer) { return !answer && answer.failure().code == ec::deposed; };
-  for (const auto& c : {finish_of(t, {old, 1}), retry_of(t, {old, 1}), lose_of(t, {old, 1}), mark_of(t, {old, 1})})
+  for (const auto& c :
+       {finish_of(t, {old, 1}), retry_of(t, {old, 1}), lose_of(t, {old, 1}), mark_of(t, {old, 1})})
     CHECK(deposed(store->record(old, {c}, limit)));
   CHECK(deposed(store->reopen(old, finished.id, limit)));
   CHECK(deposed(store->open_session(old, {"w1", "i1", old}, limit)));

@@ -88,8 +88,7 @@ STORE_CASE("a row that the database does not take is refused alone") {
   TestType world;
   auto store = world.connect();
   std::vector<new_task> batch;
-  for (int i = 0; i < 40; ++i)
-    batch.push_back(wanted());
+  for (int i = 0; i < 40; ++i) batch.push_back(wanted());
   batch[3].spec.priority = 10;
   batch[17].spec.labels = {{"a", std::string("x\0y", 3)}};
   batch[18].spec.concurrency_key = "\xff";
@@ -180,7 +179,8 @@ STORE_CASE("a unique key holds until its task is finished") {
   CHECK(answers[0].task.id == first.id);
 
   auto term = lead(*store).term;
-  REQUIRE(change(*store, term, finish_of(t, {term, 1}, task_state::failed)).verdict == change_verdict::applied);
+  REQUIRE(change(*store, term, finish_of(t, {term, 1}, task_state::failed)).verdict ==
+          change_verdict::applied);
   CHECK(stored(*store, second).id == second.id);
 }
 
@@ -188,8 +188,7 @@ STORE_CASE("of the same key twice in one batch the later row is the repeated one
   TestType world;
   auto store = world.connect();
   std::vector<new_task> batch{wanted(), wanted(), wanted(), wanted(), wanted()};
-  for (auto i : {0, 2})
-    batch[i].spec.unique_key = "u";
+  for (auto i : {0, 2}) batch[i].spec.unique_key = "u";
   for (auto i : {1, 3, 4}) {
     batch[i].spec.idempotency_key = "i";
     batch[i].fingerprint = fingerprint(batch[i].spec);
@@ -228,8 +227,7 @@ STORE_CASE("keyed and plain rows stand beside each other in one batch") {
   std::vector<new_task> batch;
   for (int i = 0; i < 30; ++i) {
     batch.push_back(wanted("k" + std::to_string(i)));
-    if (i % 3 == 0)
-      batch.back().spec.unique_key = "key" + std::to_string(100 - i);
+    if (i % 3 == 0) batch.back().spec.unique_key = "key" + std::to_string(100 - i);
   }
   batch[9].spec.priority = -1;
   auto answers = must(store->insert(batch, limit));

@@ -18,7 +18,8 @@ STORE_CASE("one leads at a time, and terms grow") {
   REQUIRE(first);
   CHECK(first->previous_term == 0);
   CHECK_FALSE(first->secret.empty());
-  // A term is at least the clock in milliseconds, so that fences stay unique when a failover sets the last term back.
+  // A term is at least the clock in milliseconds, so that fences stay unique when a failover sets the last
+  // term back.
   auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(first->now.time_since_epoch()).count();
   CHECK(first->term + 1000 >= static_cast<std::uint64_t>(ms));
   CHECK_FALSE(must(two->acquire("c2", "host:2", 1h, limit)));
@@ -102,7 +103,11 @@ STORE_CASE("buckets are the distinct queues, kinds and priorities of what is unf
         n.spec.priority = priority;
         stored(*store, n);
         if (priority)
-          stored(*store, [&] { auto m = n; m.id = wanted().id; return m; }());
+          stored(*store, [&] {
+            auto m = n;
+            m.id = wanted().id;
+            return m;
+          }());
         expected.insert({queue, kind, priority});
       }
   auto found = must(store->buckets(limit));
@@ -133,10 +138,8 @@ STORE_CASE("a window walks its bucket in the order of run_at and id, page by pag
   for (int pages = 0; pages < 9; ++pages) {
     auto page = must(store->load_window({"default", "k", 0}, mark, 10, 1 << 20, limit));
     CHECK(page.tasks.size() <= 10);
-    for (const auto& t : page.tasks)
-      seen.push_back({t.run_at, t.id});
-    if (!page.more)
-      break;
+    for (const auto& t : page.tasks) seen.push_back({t.run_at, t.id});
+    if (!page.more) break;
     mark = {page.tasks.back().run_at, page.tasks.back().id};
   }
   CHECK(seen == expected);
@@ -172,11 +175,9 @@ std::set<uuid> pass_of(task_store& store, scan_cursor& cursor, std::size_t rows 
   for (int pages = 0; pages < 1000; ++pages) {
     auto page = must(store.scan(cursor, rows, limit));
     CHECK(page.tasks.size() <= rows);
-    for (const auto& t : page.tasks)
-      ids.insert(t.id);
+    for (const auto& t : page.tasks) ids.insert(t.id);
     cursor = page.next;
-    if (!page.more)
-      break;
+    if (!page.more) break;
   }
   return ids;
 }
@@ -189,23 +190,40 @@ STORE_CASE("a scan meets what was stored since it started, in pages, and again n
   auto cursor = must(store->scan_start(limit));
   CHECK_FALSE(pass_of(*store, cursor).contains(old.id));
   std::vector<new_task> batch;
-  for (int i = 0; i < 23; ++i)
-    batch.push_back(wanted());
+  for (int i = 0; i < 23; ++i) batch.push_back(wanted());
   must(store->insert(batch, limit));
   auto single = stored(*store, wanted());
   auto seen = pass_of(*store, cursor, 5);
-  for (const auto& n : batch)
-    CHECK(seen.contains(n.id));
+  for (const auto& n : batch) CHECK(seen.contains(n.id));
   CHECK(seen.contains(single.id));
   CHECK_FALSE(seen.contains(old.id));
   CHECK(pass_of(*store, cursor, 5).empty());
+}
+
+STORE_CASE("a scan over large tasks goes in pages bounded by bytes") {
+  TestType world;
+  auto store = world.connect();
+  auto cursor = must(store->scan_start(limit));
+  std::vector<new_task> batch;
+  for (int i = 0; i < 7; ++i) {
+    batch.push_back(wanted());
+    batch.back().spec.payload = '"' + std::string(limits::payload_bytes - 2, 'x') + '"';
+  }
+  must(store->insert(batch, limit));
+  auto first = must(store->scan(cursor, 100, limit));
+  CHECK(first.more);
+  CHECK(first.tasks.size() == 3);
+  CHECK(must(store->scan(first.next, 100, limit)).tasks.size() == 3);
+  CHECK(pass_of(*store, cursor).size() == 7);
+  CHECK(pass_of(*store, cursor).empty());
 }
 
 STORE_CASE("a scan meets what was retried, lost and reopened") {
   TestType world;
   auto store = world.connect();
   auto term = lead(*store).term;
-  auto a = stored(*store, wanted()), b = stored(*store, wanted()), c = stored(*store, wanted()), d = stored(*store, wanted());
+  auto a = stored(*store, wanted()), b = stored(*store, wanted()), c = stored(*store, wanted()),
+       d = stored(*store, wanted());
   REQUIRE(change(*store, term, finish_of(c, {term, 1})).verdict == change_verdict::applied);
   auto cursor = must(store->scan_start(limit));
   must(store->record(term, {retry_of(a, {term, 2}), lose_of(b, {term, 3}), finish_of(d, {term, 4})}, limit));
@@ -231,7 +249,8 @@ STORE_CASE("upkeep leaves a week of room and forgets only what is old") {
   auto store = world.connect();
   auto term = lead(*store).term;
   auto t = stored(*store, wanted());
-  REQUIRE(change(*store, term, finish_of(t, {term, 1}, task_state::failed)).verdict == change_verdict::applied);
+  REQUIRE(change(*store, term, finish_of(t, {term, 1}, task_state::failed)).verdict ==
+          change_verdict::applied);
   auto answer = must(store->maintain(24h * 7, limit));
   CHECK(answer.days_ahead >= 8);
   CHECK(answer.keys_expired == 0);

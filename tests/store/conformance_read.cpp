@@ -28,8 +28,7 @@ STORE_CASE("find tells scheduled, ready and each final state") {
     c.started_at = t.created_at + 1us;
     c.reason = "because";
     c.result = R"({"output":"x"})";
-    if (state == task_state::failed)
-      c.failure = task_error{"exit", "exit code 3"};
+    if (state == task_state::failed) c.failure = task_error{"exit", "exit code 3"};
     REQUIRE(change(*store, term, c).verdict == change_verdict::applied);
     auto r = must(store->find(n.id, limit));
     REQUIRE(r);
@@ -57,8 +56,7 @@ STORE_CASE("list walks finished and unfinished tasks newest first, in pages") {
   std::vector<uuid> ids;
   for (int i = 0; i < 11; ++i) {
     auto t = stored(*store, wanted());
-    if (i % 2)
-      REQUIRE(change(*store, term, finish_of(t, {term, 1u + i})).verdict == change_verdict::applied);
+    if (i % 2) REQUIRE(change(*store, term, finish_of(t, {term, 1u + i})).verdict == change_verdict::applied);
     ids.push_back(t.id);
   }
   std::sort(ids.rbegin(), ids.rend());
@@ -68,8 +66,7 @@ STORE_CASE("list walks finished and unfinished tasks newest first, in pages") {
   int pages = 0;
   do {
     auto page = must(store->list(filter, limit));
-    for (const auto& r : page.tasks)
-      seen.push_back(r.task.id);
+    for (const auto& r : page.tasks) seen.push_back(r.task.id);
     filter.cursor = page.next_cursor;
     ++pages;
   } while (!filter.cursor.empty() && pages < 10);
@@ -80,13 +77,49 @@ STORE_CASE("list walks finished and unfinished tasks newest first, in pages") {
 STORE_CASE("a page that ends exactly at the last task has no next cursor") {
   TestType world;
   auto store = world.connect();
-  for (int i = 0; i < 4; ++i)
-    stored(*store, wanted());
+  for (int i = 0; i < 4; ++i) stored(*store, wanted());
   task_filter filter;
   filter.limit = 4;
   auto page = must(store->list(filter, limit));
   CHECK(page.tasks.size() == 4);
   CHECK(page.next_cursor.empty());
+}
+
+STORE_CASE("a page of large tasks ends early and goes on at its cursor") {
+  TestType world;
+  auto store = world.connect();
+  auto term = lead(*store).term;
+  std::set<uuid> ids;
+  const auto now = must(store->clock(limit));
+  const std::string large = '"' + std::string(limits::payload_bytes - 2, 'x') + '"';
+  for (int i = 0; i < 7; ++i) {
+    auto n = wanted();
+    n.id = uuid::make(now + i * 1ms); // in this order for certain
+    n.spec.payload = large;
+    auto t = stored(*store, n);
+    ids.insert(t.id);
+    if (i < 4) { // the results of finished tasks count as payloads do; one alone is more than a page
+      auto c = finish_of(t, {term, 1u + i});
+      c.result = i == 1 ? '"' + std::string(limits::page_bytes, 'y') + '"' : large;
+      REQUIRE(change(*store, term, c).verdict == change_verdict::applied);
+    }
+  }
+  std::vector<std::size_t> sizes;
+  task_filter filter;
+  do {
+    auto page = must(store->list(filter, limit));
+    REQUIRE_FALSE(page.tasks.empty());
+    std::size_t bytes = 0;
+    for (const auto& r : page.tasks) {
+      bytes += r.task.payload->size() + r.result.size();
+      CHECK(ids.erase(r.task.id) == 1);
+    }
+    CHECK((bytes <= limits::page_bytes || page.tasks.size() == 1));
+    sizes.push_back(page.tasks.size());
+    filter.cursor = page.next_cursor;
+  } while (!filter.cursor.empty());
+  CHECK(ids.empty());
+  CHECK(sizes == std::vector<std::size_t>{3, 1, 1, 1, 1});
 }
 
 STORE_CASE("list keeps to its filters") {
@@ -99,15 +132,14 @@ STORE_CASE("list keeps to its filters") {
   c.spec.delay = 1h;
   c.spec.labels = {{"team", "x"}};
   d.spec.labels = {{"team", "y"}};
-  for (const auto& n : {a, b, c})
-    stored(*store, n);
+  for (const auto& n : {a, b, c}) stored(*store, n);
   auto done = stored(*store, d);
-  REQUIRE(change(*store, term, finish_of(done, {term, 1}, task_state::failed)).verdict == change_verdict::applied);
+  REQUIRE(change(*store, term, finish_of(done, {term, 1}, task_state::failed)).verdict ==
+          change_verdict::applied);
 
   auto listed = [&](task_filter f) {
     std::set<uuid> ids;
-    for (const auto& r : must(store->list(f, limit)).tasks)
-      ids.insert(r.task.id);
+    for (const auto& r : must(store->list(f, limit)).tasks) ids.insert(r.task.id);
     return ids;
   };
   task_filter f;
@@ -186,7 +218,8 @@ STORE_CASE("a run that failed for good is listed once, a task cancelled before i
   auto store = world.connect();
   auto term = lead(*store).term;
   auto failed = stored(*store, wanted()), cancelled = stored(*store, wanted());
-  REQUIRE(change(*store, term, finish_of(failed, {term, 1}, task_state::failed)).verdict == change_verdict::applied);
+  REQUIRE(change(*store, term, finish_of(failed, {term, 1}, task_state::failed)).verdict ==
+          change_verdict::applied);
   auto c = finish_of(cancelled, {}, task_state::cancelled);
   c.worker.clear();
   REQUIRE(change(*store, term, c).verdict == change_verdict::applied);
@@ -203,8 +236,7 @@ STORE_CASE("queues are counted by what is due and what is not") {
   auto a = wanted(), b = wanted(), c = wanted();
   b.spec.delay = 1h;
   c.spec.queue = "mail";
-  for (const auto& n : {a, b, c})
-    stored(*store, n);
+  for (const auto& n : {a, b, c}) stored(*store, n);
   auto queues = must(store->queues(limit));
   REQUIRE(queues.size() == 2);
   CHECK(queues[0].name == "default");
@@ -220,8 +252,7 @@ STORE_CASE("a queue is counted up to a cap") {
   TestType world;
   auto store = world.connect();
   std::vector<new_task> batch;
-  for (int i = 0; i < 10'001; ++i)
-    batch.push_back(wanted(i % 2 ? "a" : "b"));
+  for (int i = 0; i < 10'001; ++i) batch.push_back(wanted(i % 2 ? "a" : "b"));
   must(store->insert(batch, limit));
   auto queues = must(store->queues(limit));
   REQUIRE(queues.size() == 1);

@@ -4,7 +4,8 @@ namespace taskmaster::test {
 
 new_task wanted(const std::string& kind) {
   new_task n;
-  n.id = uuid::make(std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()));
+  n.id =
+      uuid::make(std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()));
   n.spec.kind = kind;
   return n;
 }
@@ -12,8 +13,7 @@ new_task wanted(const std::string& kind) {
 task stored(task_store& store, const new_task& what) {
   auto answers = must(store.insert({what}, limit));
   REQUIRE(answers.size() == 1);
-  if (answers[0].refused)
-    FAIL(to_string(*answers[0].refused));
+  if (answers[0].refused) FAIL(to_string(*answers[0].refused));
   REQUIRE_FALSE(answers[0].repeated);
   return answers[0].task;
 }

@@ -1,5 +1,6 @@
-// What a conformance case runs on: a fresh database per case, on memory or on a PostgreSQL of its own. Each case is written once
-// (TEMPLATE_TEST_CASE over both worlds), so that a surprise of one becomes a rule of the other.
+// What a conformance case runs on: a fresh database per case, on memory or on a PostgreSQL of its own. Each
+// case is written once (TEMPLATE_TEST_CASE over both worlds), so that a surprise of one becomes a rule of the
+// other.
 #pragma once
 #include "schema/memory_store.hpp"
 #include "schema/store.hpp"
@@ -22,7 +23,8 @@ public:
   void pass(duration d) { *now_ += d; }
 
 private:
-  std::shared_ptr<timestamp> now_ = std::make_shared<timestamp>(std::chrono::sys_days{std::chrono::year{2026} / 3 / 4} + 5h);
+  std::shared_ptr<timestamp> now_ =
+      std::make_shared<timestamp>(std::chrono::sys_days{std::chrono::year{2026} / 3 / 4} + 5h);
   std::shared_ptr<memory_database> database_ = make_memory_database([now = now_] { return *now; });
 };
 
@@ -43,8 +45,7 @@ private:
 /// The value, or a failed test that shows the error.
 template <class T>
 T must(expected<T> answer) {
-  if (!answer)
-    FAIL(to_string(answer.failure()));
+  if (!answer) FAIL(to_string(answer.failure()));
   return std::move(*answer);
 }
 
@@ -62,4 +63,5 @@ change_answer change(task_store& store, std::uint64_t term, const task_change& w
 
 } // namespace taskmaster::test
 
-#define STORE_CASE(name) TEMPLATE_TEST_CASE(name, "[store]", taskmaster::test::memory_world, taskmaster::test::postgres_world)
+#define STORE_CASE(name)                                                                                     \
+  TEMPLATE_TEST_CASE(name, "[store]", taskmaster::test::memory_world, taskmaster::test::postgres_world)

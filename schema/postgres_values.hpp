@@ -1,0 +1,117 @@
+// PostgreSQL's binary format, both ways: nothing is quoted, printed or parsed. Used by the files of
+// postgres_store. Plain values; one thread.
+#pragma once
+#include "schema/task.hpp"
+
+#include <memory>
+#include <vector>
+
+struct pg_result;
+
+namespace taskmaster::postgres {
+
+/// Type oids, fixed in every PostgreSQL (catalog pg_type).
+enum class type : std::uint32_t {
+  boolean = 16,
+  bytea = 17,
+  int8 = 20,
+  int4 = 23,
+  text = 25,
+  float8 = 701,
+  timestamptz = 1184,
+  interval = 1186,
+  uuid = 2950,
+  jsonb = 3802,
+  xid8 = 5069,
+};
+
+/// One value as bytes.
+std::string encode(bool value);
+std::string encode(std::int32_t value);
+std::string encode(std::int64_t value);
+std::string encode(std::uint64_t value);
+std::string encode(double value);
+std::string encode(const uuid& value);
+/// timestamp::min() and max() are -infinity and infinity.
+std::string encode(timestamp value);
+std::string encode(duration value);
+std::string encode(std::string_view value); // text, bytea
+inline std::string encode(const std::string& value) { return encode(std::string_view(value)); }
+inline std::string encode(const char* value) { return encode(std::string_view(value)); }
+/// A flat object of texts. The bytes are taken as they are: the server judges them, so that it refuses what
+/// it cannot keep.
+std::string encode_jsonb(const std::map<std::string, std::string>& object);
+
+/// A one-dimensional array, filled element by element.
+class array {
+public:
+  explicit array(type element);
+  template <class T>
+  array& add(const T& value) {
+    return add_bytes(encode(value));
+  }
+  template <class T>
+  array& add(const std::optional<T>& value) {
+    return value ? add(*value) : add_null();
+  }
+  array& add_bytes(std::string_view bytes);
+  array& add_null();
+  /// NULL for an empty text.
+  array& add_or_null(std::string_view text) { return text.empty() ? add_null() : add_bytes(text); }
+  std::string bytes() &&;
+
+private:
+  std::string bytes_;
+  std::int32_t count_ = 0;
+  bool nulls_ = false;
+};
+
+/// The values of a statement's $1, $2, …
+class parameters {
+public:
+  template <class T>
+  parameters& add(const T& value) {
+    values_.push_back(encode(value));
+    return *this;
+  }
+  parameters& add(array value) {
+    values_.push_back(std::move(value).bytes());
+    return *this;
+  }
+  const std::vector<std::string>& values() const { return values_; }
+
+private:
+  std::vector<std::string> values_;
+};
+
+/// What a statement answered, in binary. Columns are asked for by number, as the query lists them.
+class rows {
+public:
+  rows() = default;
+  explicit rows(pg_result* owned);
+
+  int count() const;
+  std::int64_t affected() const; // rows that a statement without an answer changed
+  bool null(int row, int column) const;
+  bool boolean(int row, int column) const;
+  std::int32_t int4(int row, int column) const;
+  std::int64_t int8(int row, int column) const;
+  double float8(int row, int column) const;
+  std::string text(int row, int column) const; // empty when NULL
+  taskmaster::uuid uuid(int row, int column) const;
+  taskmaster::timestamp timestamp(int row, int column) const;
+  std::optional<taskmaster::timestamp> maybe_timestamp(int row, int column) const;
+  taskmaster::duration interval(int row, int column) const;
+  std::vector<taskmaster::uuid> uuids(int row, int column) const;
+  std::map<std::string, std::string> labels(int row, int column) const;
+
+private:
+  std::string_view bytes(int row, int column) const;
+
+  struct clear {
+    void operator()(pg_result* result) const;
+  };
+  std::unique_ptr<pg_result, clear> result_;
+};
+
+} // namespace taskmaster::postgres

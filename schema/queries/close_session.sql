@@ -1,0 +1,1 @@
+SELECT taskmaster.close_session_v1($1, $2, $3)

@@ -1,0 +1,1 @@
+SELECT taskmaster.end_writers_v1()

@@ -1,0 +1,1 @@
+SELECT taskmaster.make_partitions_v1($1)

@@ -1,0 +1,1 @@
+SELECT taskmaster.open_session_v1($1, $2, $3)

@@ -1,0 +1,1 @@
+SELECT id, run_at FROM taskmaster.retry_tasks_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)

@@ -1,0 +1,1 @@
+SELECT worker, incarnation, term FROM taskmaster.sessions ORDER BY worker, incarnation
