@@ -42,7 +42,8 @@ fi
 # `--http 127.0.0.1:8081` or `--http=…`, else the environment, else the default.
 http=${TASKMASTER_HTTP:-127.0.0.1:8081}
 grpc=${TASKMASTER_GRPC:-127.0.0.1:8080}
-data=${TASKMASTER_DATA:-$([ "$(id -u)" = 0 ] && echo /var/lib/taskmaster || echo "${XDG_DATA_HOME:-$HOME/.local/share}/taskmaster")}
+data=${TASKMASTER_DATA:-$([ "$(id -u)" = 0 ] && echo /var/lib/taskmaster || echo "${XDG_DATA_HOME:-${HOME:-.}/.local/share}/taskmaster")}
+[ -z "${TASKMASTER_DATABASE:-}" ] || data="the database given"
 for ((i = 0; i < ${#options[@]}; ++i)); do
   case ${options[i]} in
     --http) http=${options[i + 1]:-} ;;
