@@ -34,6 +34,9 @@ TASKMASTER_HTTP_PORT=$(free_port) TASKMASTER_GRPC_PORT=$(free_port)
 api=http://127.0.0.1:$TASKMASTER_HTTP_PORT
 ask() { /usr/bin/python3 tests/compose/tasks.py "$api" "$@"; }
 
+image_id() { docker image inspect -f '{{.Id}}' "$TASKMASTER_IMAGE" 2>/dev/null || true; }
+before=$(image_id)
+
 finish() {
   rc=$?
   trap '' EXIT TERM INT
@@ -43,6 +46,8 @@ finish() {
     "${compose[@]}" logs --no-color --tail 40 || true
   fi
   "${compose[@]}" down -v --remove-orphans --timeout 5 >"$work/down.log" 2>&1 || { cat "$work/down.log"; rc=1; }
+  # The image stays, for its layers; the one of an earlier run that it has replaced goes.
+  [ -z "$before" ] || [ "$before" = "$(image_id)" ] || docker image rm "$before" >/dev/null 2>&1 || true
   rm -rf "$work"
   exit $rc
 }

@@ -77,7 +77,9 @@ TEST_CASE("every dial makes a connection of its own, so a dead one is left behin
   const port_holder server(true);
   auto who = system.spawn(listener, ended);
   auto dialer = make_session_dialer();
-  // Each connection is taken and never answered, as if the network had gone: the second dial must not wait behind the first.
+  // Each connection is greeted (an empty HTTP/2 SETTINGS frame: gRPC counts it as ready) and then never answered, as if the network had
+  // gone: a later dial must not ride on an earlier connection.
+  constexpr char greeting[9] = {0, 0, 0, 4, 0, 0, 0, 0, 0};
   std::vector<int> taken;
   for (std::uint64_t dial = 1; dial <= 3; ++dial) {
     dialer->dial(server.text(), dial, who);
@@ -85,6 +87,9 @@ TEST_CASE("every dial makes a connection of its own, so a dead one is left behin
     setsockopt(server.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     const int fd = accept(server.fd, nullptr, nullptr);
     REQUIRE(fd >= 0);
+    REQUIRE(send(fd, greeting, sizeof greeting, MSG_NOSIGNAL) == sizeof greeting);
+    char preface[24];
+    REQUIRE(recv(fd, preface, sizeof preface, MSG_WAITALL) == sizeof preface);
     taken.push_back(fd);
   }
   for (const int fd : taken) close(fd);
