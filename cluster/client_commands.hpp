@@ -48,6 +48,14 @@ struct list_options {
   bool all = false;
 };
 
+/// cancel and retry without an ID: every task that this matches.
+struct bulk_options {
+  std::string queue, kind, state;
+  std::vector<std::string> labels;
+  bool dry_run = false;
+  bool filtered() const { return !queue.empty() || !kind.empty() || !state.empty() || !labels.empty(); }
+};
+
 struct client_request {
   enum class command : std::uint8_t { none, submit, get, list, wait, cancel, retry, attempts, queues, workers };
   command what = command::none;
@@ -57,6 +65,7 @@ struct client_request {
   std::string timeout;          // wait; empty: for ever
   submit_options submit;
   list_options list;
+  bulk_options bulk;
 
   bool json() const { return output == "json"; }
 };

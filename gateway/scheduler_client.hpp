@@ -29,6 +29,7 @@ public:
   void wait(uuid id, duration time, then<wait_answer> done);
   void cancel(uuid id, duration limit, then<cancelled_answer> done);
   void retry(uuid id, duration limit, then<find_answer> done);
+  void bulk(bulk_request request, duration limit, then<bulk_answer> done);
   void queues(duration limit, then<queues_answer> done);
   void workers(duration limit, then<workers_answer> done);
   void drain(std::string session, duration limit, then<done_answer> done);

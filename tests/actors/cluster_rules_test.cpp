@@ -371,3 +371,49 @@ TEST_CASE_METHOD(cluster_fixture, "retry by hand keeps the id and runs again wit
   REQUIRE(attempts);
   CHECK(attempts->size() == 2);
 }
+
+TEST_CASE_METHOD(cluster_fixture, "bulk: a cancel counts, then cancels what waits and tells what runs; a retry brings the failed ones back") {
+  auto c = start_coordinator("c0");
+  auto s = start_scheduler(c.actor);
+  advance(1s);
+  auto w = connect(c, "w", 3);
+  auto mine = spec();
+  mine.labels["batch"] = "b1";
+  mine.max_attempts = 1;
+  std::vector<uuid> ids;
+  for (int n = 0; n < 6; ++n) ids.push_back(submit(s, mine));
+  auto later = mine;
+  later.run_at = wall() + 1h;
+  ids.push_back(submit(s, later));
+  const auto other = submit(s, spec());
+  REQUIRE(w->assigned().size() == 3);
+
+  bulk_request all;
+  all.filter.labels = mine.labels;
+  all.dry_run = true;
+  auto counts = ask<bulk_answer>(s, bulk_atom::value, all);
+  REQUIRE(counts);
+  CHECK(counts->matched == 7);
+  CHECK(counts->changed == 0);
+  CHECK(find(s, ids.back()).state == task_state::scheduled);
+
+  all.dry_run = false;
+  counts = ask<bulk_answer>(s, bulk_atom::value, all);
+  REQUIRE(counts);
+  CHECK(counts->matched == 7);
+  CHECK(counts->changed == 7);
+  CHECK(w->all<cancel_run>().size() == 3);
+  for (const auto& a : w->assigned()) say(*w, finished_tasks{{result_of(a, run_outcome::failed)}});
+  for (const auto& id : ids) CHECK(stored(id).state == task_state::cancelled);
+  CHECK(find(s, other).state != task_state::cancelled);
+
+  all.what = bulk_request::verb::retry;
+  all.filter.state = task_state::cancelled;
+  counts = ask<bulk_answer>(s, bulk_atom::value, all);
+  REQUIRE(counts);
+  CHECK(counts->changed == 7);
+  all.filter.state.reset(); // the failed ones: there are none
+  counts = ask<bulk_answer>(s, bulk_atom::value, all);
+  REQUIRE(counts);
+  CHECK(counts->matched == 0);
+}
