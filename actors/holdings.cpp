@@ -14,7 +14,7 @@ std::vector<signed_claim> holdings::held() const {
   for (const auto& a : queue_) out.push_back(a.what);
   for (const auto& [run, j] : running_)
     if (!j.silenced) out.push_back(j.what.what);
-  for (const auto& k : results_) out.push_back(k.result.what);
+  for (const auto& r : results_) out.push_back(r.what);
   return out;
 }
 
@@ -25,7 +25,7 @@ std::int32_t holdings::credit_at_hello() {
 
 void holdings::disconnected() {
   welcomed_ = false; // R14: after a reconnect nothing starts until the welcome has judged what was named
-  for (auto& k : results_) k.sent = false;
+  unsent_ = results_.begin();
 }
 
 std::vector<std::uint64_t> holdings::welcomed(const welcome& w, steady_time now) {
@@ -36,14 +36,33 @@ std::vector<std::uint64_t> holdings::welcomed(const welcome& w, steady_time now)
   std::vector<std::uint64_t> stop;
   for (const auto& c : w.drop) {
     std::erase_if(queue_, [&](const assignment& a) { return names(a.what.what, c.task, c.fence); });
-    std::erase_if(results_, [&](const kept& k) { return names(k.result.what.what, c.task, c.fence); });
-    for (auto& [run, j] : running_) {
-      if (!names(j.what.what.what, c.task, c.fence) || j.silenced) continue;
-      j.silenced = true;
-      stop.push_back(run);
-    }
+    forget(c.task, c.fence);
+    silence(c.task, c.fence, stop);
   }
   return stop;
+}
+
+void holdings::silence(const uuid& task, const fence& f, std::vector<std::uint64_t>& stop) {
+  for (auto& [run, j] : running_) {
+    if (!names(j.what.what.what, task, f) || j.silenced) continue;
+    j.silenced = true;
+    stop.push_back(run);
+  }
+}
+
+void holdings::keep(run_result&& r) {
+  const name key{r.what.what.task, r.what.what.fence};
+  const auto at = results_.insert(results_.end(), std::move(r));
+  result_of_[key] = at;
+  if (unsent_ == results_.end()) unsent_ = at;
+}
+
+void holdings::forget(const uuid& task, const fence& f) {
+  const auto found = result_of_.find({task, f});
+  if (found == result_of_.end()) return;
+  if (unsent_ == found->second) ++unsent_;
+  results_.erase(found->second);
+  result_of_.erase(found);
 }
 
 void holdings::heartbeat_answered(steady_time asked) { lease_until_ = std::max(lease_until_, asked + lease_); }
@@ -60,7 +79,7 @@ void holdings::finish_unstarted(const assignment& a, run_outcome outcome) {
   run_result r;
   r.what = a.what;
   r.outcome = outcome;
-  results_.push_back({std::move(r), false});
+  keep(std::move(r));
 }
 
 std::vector<holdings::start> holdings::take_starts(steady_time now) {
@@ -78,12 +97,13 @@ void holdings::ended(std::uint64_t run, execution_result result) {
   const auto it = running_.find(run);
   if (it == running_.end()) return;
   if (!it->second.silenced) {
-    auto& kept = results_.emplace_back();
-    kept.result.what = it->second.what.what;
-    kept.result.outcome = result.outcome;
-    kept.result.result = std::move(result.result);
-    kept.result.failure = std::move(result.failure);
-    kept.result.retry_after = result.retry_after;
+    run_result r;
+    r.what = it->second.what.what;
+    r.outcome = result.outcome;
+    r.result = std::move(result.result);
+    r.failure = std::move(result.failure);
+    r.retry_after = result.retry_after;
+    keep(std::move(r));
   }
   running_.erase(it);
 }
@@ -100,14 +120,17 @@ std::optional<std::uint64_t> holdings::cancel(const cancel_run& c) {
   return {};
 }
 
-void holdings::acknowledge(const acknowledged& a) {
+std::vector<std::uint64_t> holdings::acknowledge(const acknowledged& a) {
+  std::vector<std::uint64_t> stop;
   for (const auto& t : a.tasks) {
     // "Recorded" is true whoever says it; "stale" only from a leader not older than the last one that welcomed us (R12).
     if (t.stale && t.term < highest_term_) continue;
-    std::erase_if(results_, [&](const kept& k) { return names(k.result.what.what, t.task, t.fence); });
+    forget(t.task, t.fence);
     if (!t.stale) continue;
     std::erase_if(queue_, [&](const assignment& q) { return names(q.what.what, t.task, t.fence); });
+    silence(t.task, t.fence, stop);
   }
+  return stop;
 }
 
 void holdings::drain() {
@@ -122,12 +145,9 @@ finished_tasks holdings::take_results(std::size_t most) {
   // A batch stays well under gRPC's message limit of 4 MB, whatever the outputs (protocol 3.3 #28).
   constexpr std::size_t batch_bytes = 1u << 20;
   std::size_t bytes = 0;
-  for (auto& k : results_) {
-    if (out.results.size() >= most || bytes > batch_bytes) break;
-    if (k.sent) continue;
-    k.sent = true;
-    bytes += k.result.result.size() + 200;
-    out.results.push_back(k.result);
+  for (; unsent_ != results_.end() && out.results.size() < most && bytes <= batch_bytes; ++unsent_) {
+    bytes += unsent_->result.size() + 200;
+    out.results.push_back(*unsent_);
   }
   return out;
 }

@@ -4,6 +4,8 @@
 #include "actors/executor.hpp"
 
 #include <deque>
+#include <list>
+#include <map>
 #include <unordered_map>
 
 namespace taskmaster {
@@ -17,7 +19,11 @@ struct holdings_options {
 
 class holdings {
 public:
-  explicit holdings(holdings_options options) : options_(options) {}
+  explicit holdings(holdings_options options = {}) : options_(options) {}
+  /// Before the first stream.
+  void configure(holdings_options options) { options_ = options; }
+  holdings(const holdings&) = delete; // keeps places in its own list
+  holdings& operator=(const holdings&) = delete;
 
   /// A stream is open: what to name in hello. Nothing starts until the welcome.
   std::vector<signed_claim> held() const;
@@ -38,7 +44,8 @@ public:
   void ended(std::uint64_t run, execution_result result);
   /// The run to cancel; a queued one ends cancelled at once.
   std::optional<std::uint64_t> cancel(const cancel_run& c);
-  void acknowledge(const acknowledged& a);
+  /// What is recorded, or stale, is forgotten. Runs to be cancelled: stale ones (R13).
+  std::vector<std::uint64_t> acknowledge(const acknowledged& a);
   /// Hands back what has not started; takes no more.
   void drain();
 
@@ -69,11 +76,14 @@ private:
   std::uint64_t highest_term_ = 0, next_run_ = 1;
   std::deque<assignment> queue_;
   std::unordered_map<std::uint64_t, job> running_;
-  struct kept {
-    run_result result;
-    bool sent = false;
-  };
-  std::deque<kept> results_;
+  // In the order they ended, found by task and fence: ten thousand may wait while the database is away.
+  using name = std::pair<uuid, fence>;
+  std::list<run_result> results_;
+  std::map<name, std::list<run_result>::iterator> result_of_;
+  std::list<run_result>::iterator unsent_ = results_.end(); // from here on not sent on this stream
+  void keep(run_result&& r);
+  void forget(const uuid& task, const fence& f);
+  void silence(const uuid& task, const fence& f, std::vector<std::uint64_t>& stop);
   std::int32_t granted_ = 0; // credit that the leader has and has not used
 };
 

@@ -22,6 +22,8 @@ using scheduler_actor = caf::typed_actor<
     caf::replies_to<cancel_atom, uuid>::with<cancelled_answer>,
     // Runs a finished task again under the same id.
     caf::replies_to<retry_atom, uuid>::with<find_answer>,
+    // Cancels or retries all that a filter matches. ec::unprocessable, with nothing done, when it matches too many.
+    caf::replies_to<bulk_atom, bulk_request>::with<bulk_answer>,
     // Every queue that is known by name, with counts and settings.
     caf::replies_to<queues_atom>::with<queues_answer>,
     // One of them. ec::not_found.

@@ -19,6 +19,7 @@ using attempts_atom = caf::atom_constant<caf::atom("tm_attempt")>;
 using wait_atom = caf::atom_constant<caf::atom("tm_wait")>;
 using cancel_atom = caf::atom_constant<caf::atom("tm_cancel")>;
 using retry_atom = caf::atom_constant<caf::atom("tm_retry")>;
+using bulk_atom = caf::atom_constant<caf::atom("tm_bulk")>;
 using queues_atom = caf::atom_constant<caf::atom("tm_queues")>;
 using workers_atom = caf::atom_constant<caf::atom("tm_workers")>;
 using drain_atom = caf::atom_constant<caf::atom("tm_drain")>;
@@ -61,6 +62,20 @@ struct cancelled_task {
 };
 using cancelled_answer = expected<cancelled_task>;
 using reopen_answer = expected<task>;
+
+/// Cancel or retry every task that the filter matches: queue, kind, state, labels. Without a state: the unfinished (cancel), the failed (retry).
+struct bulk_request {
+  enum class verb : std::uint8_t { cancel, retry };
+  verb what = verb::cancel;
+  task_filter filter;
+  bool dry_run = false; // only count
+};
+/// `changed` counts what was cancelled, asked to stop, or put back to work; the rest had moved on by itself.
+struct bulk_counts {
+  std::uint64_t matched = 0, changed = 0;
+  bool dry_run = false;
+};
+using bulk_answer = expected<bulk_counts>;
 
 struct queue_info {
   queue_summary counts;
@@ -126,6 +141,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::attempts_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::wait_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::cancel_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::cancelled_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::bulk_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::bulk_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::reopen_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::queues_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::queue_answer)

@@ -15,6 +15,7 @@ struct scheduler_config {
   std::size_t bytes_most = 128u << 20;    // their payloads
   std::size_t reads_most = 2'000;         // questions under way
   std::size_t waits_most = 1'000;         // clients waiting for an outcome
+  std::size_t bulks_most = 4;             // bulk requests under way
   std::size_t batch_rows = 1'000;
   std::size_t batch_bytes = 4u << 20;
 };
@@ -53,6 +54,7 @@ public:
   void next_rounds();
   caf::result<cancelled_answer> cancel(const uuid& id);
   caf::result<find_answer> retry(const uuid& id);
+  caf::result<bulk_answer> bulk(bulk_request& request);
   caf::result<workers_answer> workers();
   caf::result<done_answer> drain(const std::string& id);
 
@@ -105,7 +107,7 @@ private:
   std::shared_ptr<metrics> meters_;
   line submits_, keyed_;
   std::vector<std::shared_ptr<waiting_client>> next_round_;
-  std::size_t tasks_ = 0, bytes_ = 0, reading_ = 0, waiting_ = 0;
+  std::size_t tasks_ = 0, bytes_ = 0, reading_ = 0, waiting_ = 0, bulks_ = 0;
 };
 
 /// Turns a failed CAF request (timeout, dead actor) into our error. `what`: "the coordinator".

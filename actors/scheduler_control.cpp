@@ -1,6 +1,8 @@
 // Waiting for outcomes, cancelling, retrying, workers: questions to the leader.
 #include "actors/scheduler.hpp"
 
+#include "actors/bulk_change.hpp"
+
 #include <algorithm>
 
 namespace taskmaster {
@@ -88,6 +90,30 @@ caf::result<find_answer> scheduler_state::retry(const uuid& id) {
             look(id, [promise](find_answer found) mutable { promise.deliver(std::move(found)); });
           },
           [promise](const caf::error& e) mutable { promise.deliver(find_answer(unreachable(e, "the coordinator"))); });
+  return promise;
+}
+
+caf::result<bulk_answer> scheduler_state::bulk(bulk_request& request) {
+  auto promise = self_->make_response_promise<bulk_answer>();
+  if (bulks_ >= config_.bulks_most) {
+    error full(ec::exhausted, std::to_string(config_.bulks_most) + " bulk requests are under way already, ask again when one has ended");
+    full.retry_after = std::chrono::seconds(5);
+    promise.deliver(bulk_answer(full));
+    return promise;
+  }
+  ++bulks_;
+  // Each of its own requests has a limit, and so it ends.
+  auto one = self_->spawn(bulk_change, scheduler_actor(self_), coordinator_);
+  self_->request(one, caf::infinite, bulk_atom::value, std::move(request))
+      .then(
+          [this, promise](bulk_answer& a) mutable {
+            --bulks_;
+            promise.deliver(std::move(a));
+          },
+          [this, promise](const caf::error& e) mutable {
+            --bulks_;
+            promise.deliver(bulk_answer(unreachable(e, "the bulk request")));
+          });
   return promise;
 }
 

@@ -15,7 +15,7 @@ constexpr std::size_t results_at_once = 500;
 void worker_state::start(self_ptr self, worker_config config, std::shared_ptr<coordinator_dialer> dialer, executor_pool_actor pool) {
   self_ = self;
   chance_.seed(config.seed);
-  hold = holdings(config.hold);
+  hold.configure(config.hold);
   config_ = std::move(config);
   dialer_ = std::move(dialer);
   pool_ = std::move(pool);
@@ -107,7 +107,7 @@ void worker_state::hear_message(to_worker& message) {
   } else if (auto* c = std::get_if<cancel_run>(&message)) {
     if (const auto run = hold.cancel(*c)) self_->send(pool_, cancel_atom::value, *run);
   } else if (auto* ack = std::get_if<acknowledged>(&message)) {
-    hold.acknowledge(*ack);
+    for (const auto run : hold.acknowledge(*ack)) self_->send(pool_, cancel_atom::value, run);
   } else if (std::get_if<drain_worker>(&message) && !draining_) {
     spdlog::info("worker '{}' drains: {}", config_.name, std::get<drain_worker>(message).reason);
     draining_ = true;

@@ -51,7 +51,7 @@ public:
   using self_ptr = worker_actor::stateful_pointer<worker_state>;
   static inline const char* name = "worker";
 
-  worker_state() : hold(holdings_options{}) {}
+  worker_state() = default;
   void start(self_ptr self, worker_config config, std::shared_ptr<coordinator_dialer> dialer, executor_pool_actor pool);
   void hear(link_event& event);
   void tick();

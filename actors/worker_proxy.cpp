@@ -70,8 +70,9 @@ void hear_results(self_ptr self, finished_tasks said) {
     return true;
   });
   if (!never_given.tasks.empty()) {
+    const bool first = s.nonsense == 0;
     s.nonsense += static_cast<int>(never_given.tasks.size());
-    spdlog::warn("worker '{}' ({}) sent {} results for tasks it was never given", s.worker, s.link->peer(), never_given.tasks.size());
+    if (first) spdlog::warn("worker '{}' ({}) sent {} results for tasks it was never given", s.worker, s.link->peer(), never_given.tasks.size());
     if (s.nonsense > nonsense_limit)
       return refuse(self, {"invalid_argument", "over 100 results for tasks that this worker was never given", ""});
     send_down(self, std::move(never_given));

@@ -77,7 +77,37 @@ int wait(const errand& e) {
   return text_of(*waited.task, "state") == "succeeded" ? exit_codes::done : exit_codes::failed;
 }
 
+/// cancel and retry without an ID.
+int bulk(const errand& e, const char* verb, const char* done) {
+  const auto& o = e.request.bulk;
+  const std::string usage = std::string("taskmaster: ") + verb + ": ";
+  if (!e.request.id.empty() && (o.filtered() || o.dry_run)) {
+    e.err << usage << "give an ID or flags that say which tasks, not both\n";
+    return exit_codes::usage;
+  }
+  if (!o.filtered()) {
+    e.err << usage << "give an ID, or say which tasks by --queue, --kind, --state or --label\n";
+    return exit_codes::usage;
+  }
+  answer_json filter;
+  if (!o.queue.empty()) filter["queue"] = o.queue;
+  if (!o.kind.empty()) filter["kind"] = o.kind;
+  if (!o.state.empty()) filter["state"] = o.state;
+  if (!o.labels.empty()) filter["label"] = o.labels;
+  const answer_json body = {{"filter", filter}, {"dry_run", o.dry_run}};
+  int code = exit_codes::done;
+  const auto json = e.good_answer(e.client.post(std::string("/v1/tasks/") + verb, body.dump(-1, ' ', false, answer_json::error_handler_t::replace), {},
+                                                std::chrono::seconds(330)),
+                                  code);
+  if (!json) return code;
+  if (e.request.json()) print_json(e.out, *json);
+  else if (o.dry_run) e.out << text_of(*json, "matched") << " tasks match\n";
+  else e.out << text_of(*json, "changed") << " of " << text_of(*json, "matched") << " tasks that matched " << done << '\n';
+  return code;
+}
+
 int cancel(const errand& e) {
+  if (e.request.id.empty() || e.request.bulk.filtered() || e.request.bulk.dry_run) return bulk(e, "cancel", "are cancelled or told to stop");
   int code = exit_codes::done;
   const auto answer = e.client.post(e.task_path("/cancel"), "{}");
   const auto json = e.good_answer(answer, code);
@@ -90,6 +120,7 @@ int cancel(const errand& e) {
 }
 
 int retry(const errand& e) {
+  if (e.request.id.empty() || e.request.bulk.filtered() || e.request.bulk.dry_run) return bulk(e, "retry", "wait again");
   int code = exit_codes::done;
   const auto json = e.good_answer(e.client.post(e.task_path("/retry"), "{}"), code);
   if (!json) return code;

@@ -51,6 +51,14 @@ struct list_options {
   bool all = false;
 };
 
+/// cancel and retry without an ID: every task that this matches.
+struct bulk_options {
+  std::string queue, kind, state;
+  std::vector<std::string> labels;
+  bool dry_run = false;
+  bool filtered() const { return !queue.empty() || !kind.empty() || !state.empty() || !labels.empty(); }
+};
+
 struct client_request {
   enum class command : std::uint8_t { none, submit, get, list, wait, cancel, retry, attempts, queues, workers, queue, explain };
   command what = command::none;
@@ -61,6 +69,7 @@ struct client_request {
   submit_options submit;
   list_options list;
   queue_options queue;
+  bulk_options bulk;
 
   bool json() const { return output == "json"; }
 };

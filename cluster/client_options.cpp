@@ -125,6 +125,18 @@ void add_queue(CLI::App& app, client_request& chosen) {
   }
 }
 
+void add_one_or_many(CLI::App& app, client_request& chosen, client_request::command what, const char* name, const char* help,
+                     const char* state) {
+  command_builder builder(app, chosen, what, name, help);
+  auto& o = chosen.bulk;
+  builder.word("id", chosen.id, "the task's id; without one, flags say which tasks")->type_name("ID");
+  builder.flag("queue", o.queue, "only of this queue", "NAME");
+  builder.flag("kind", o.kind, "only of this kind", "KIND");
+  builder.flag("state", o.state, state, "STATE");
+  builder.flag("label", o.labels, "only with this label; repeatable", "NAME=VALUE")->take_all()->allow_extra_args(false);
+  builder.app().add_flag("--dry-run", o.dry_run, "only count what matches")->envname(builder.variable_of("dry-run"));
+}
+
 } // namespace
 
 void add_client_commands(CLI::App& app, client_request& chosen) {
@@ -140,8 +152,10 @@ void add_client_commands(CLI::App& app, client_request& chosen) {
   about_one(command::get, "get", "Show a task");
   about_one(command::wait, "wait", "Wait until a task is finished; exit 1 unless it succeeded")
       .flag("timeout", chosen.timeout, "at most this long [for ever]", "DURATION");
-  about_one(command::cancel, "cancel", "Cancel a task");
-  about_one(command::retry, "retry", "Run a finished task again");
+  add_one_or_many(app, chosen, command::cancel, "cancel", "Cancel a task, or every unfinished one that a filter matches",
+                  "only in this state: scheduled, ready or running");
+  add_one_or_many(app, chosen, command::retry, "retry", "Run a finished task again, or every one that a filter matches",
+                  "only in this state: failed, cancelled, expired or succeeded [failed]");
   about_one(command::attempts, "attempts", "List every run of a task");
   about_one(command::explain, "explain", "Tell why a task is not running now");
   command_builder(app, chosen, command::queues, "queues", "List queues with what waits and runs in each");

@@ -42,12 +42,17 @@ fi
 # `--http 127.0.0.1:8081` or `--http=…`, else the environment, else the default.
 http=${TASKMASTER_HTTP:-127.0.0.1:8081}
 grpc=${TASKMASTER_GRPC:-127.0.0.1:8080}
+data=${TASKMASTER_DATA:-$([ "$(id -u)" = 0 ] && echo /var/lib/taskmaster || echo "${XDG_DATA_HOME:-${HOME:-.}/.local/share}/taskmaster")}
+[ -z "${TASKMASTER_DATABASE:-}" ] || data="the database given"
 for ((i = 0; i < ${#options[@]}; ++i)); do
   case ${options[i]} in
     --http) http=${options[i + 1]:-} ;;
     --http=*) http=${options[i]#--http=} ;;
     --grpc) grpc=${options[i + 1]:-} ;;
     --grpc=*) grpc=${options[i]#--grpc=} ;;
+    --data) data=${options[i + 1]:-} ;;
+    --data=*) data=${options[i]#--data=} ;;
+    --database | --database=*) data="the database given" ;;
   esac
 done
 if [ -z "$foreground" ] && { [ "${http##*:}" = 0 ] || [ "${grpc##*:}" = 0 ]; }; then
@@ -79,6 +84,7 @@ say_how() {
   cat <<TEXT
 
 TaskMaster answers: HTTP http://$http, gRPC $grpc (process $1)
+  data  $data
   log   ${log/#"$PWD"\//}
   stop  ./cluster/up.sh --stop
 

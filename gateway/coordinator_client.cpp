@@ -1,5 +1,6 @@
 #include "gateway/coordinator_client.hpp"
 
+#include "gateway/channel_keeper.hpp"
 #include "gateway/coordinator_service.hpp"
 #include "gateway/plan_proto.hpp"
 #include "gateway/grpc_status.hpp"
@@ -32,15 +33,13 @@ public:
 
   async* to_current() {
     auto& s = stubs_[current_];
-    if (!s) {
-      grpc::ChannelArguments args;
-      args.SetMaxReceiveMessageSize(64 << 20);
-      args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-      args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
-      args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
-      s = v1::CoordinatorService::NewStub(grpc::CreateCustomChannel(current_, grpc::InsecureChannelCredentials(), args));
-    }
+    if (!s) s = v1::CoordinatorService::NewStub(channels_.open(current_, 64 << 20));
     return static_cast<async*>(s->async());
+  }
+  /// No answer in time: the connection may be dead without anybody having said so, the next call makes another.
+  void forget(const std::string& address) {
+    stubs_.erase(address);
+    channels_.let_go();
   }
   /// Somebody else leads: the one that was named, else the next in the list.
   void turn(const std::string& from, const std::string& hint) {
@@ -59,6 +58,7 @@ private:
   std::vector<std::string> addresses_;
   std::string current_;
   std::size_t next_ = 0;
+  channel_keeper channels_; // before the stubs, so that it ends after them
   std::map<std::string, std::unique_ptr<stub>> stubs_;
 };
 
@@ -89,6 +89,7 @@ void ask(self_ptr self, method<In, Out> m, std::shared_ptr<const In> in, std::ch
                              to](const grpc::Status& status) mutable {
     caf::anon_send(std::exchange(me, coordinator_client_actor{}), call_done{[self, m, c, limit, then = std::exchange(then, nullptr), tries, to, status] {
       if (status.ok()) return then(expected<Out>(std::move(c->out)));
+      if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) self->state.calls->forget(to);
       const auto failure = error_of(status);
       if (failure.code == ec::not_leader || failure.code == ec::unavailable) {
         std::string hint;

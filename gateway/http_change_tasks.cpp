@@ -1,5 +1,6 @@
 // Cancel and retry.
 #include "gateway/await.hpp"
+#include "gateway/bulk_json.hpp"
 #include "gateway/http_tasks.hpp"
 #include "gateway/task_json.hpp"
 
@@ -26,5 +27,23 @@ http_answer http_retry(http_desk& desk, const http_call& call) {
   write_task(out, *again);
   return answer_json(200, std::move(out));
 }
+
+namespace {
+
+http_answer bulk(http_desk& desk, const http_call& call, bulk_request::verb what) {
+  auto request = read_bulk(what, call.body);
+  if (!request) return refuse(request.failure());
+  auto counts = await_answer<bulk_answer>(bulk_limit, [&](auto then) { desk.scheduler.bulk(std::move(*request), bulk_limit, std::move(then)); });
+  if (!counts) return refuse(counts.failure());
+  json_writer out;
+  out.begin_object().key("matched").integer(static_cast<std::int64_t>(counts->matched));
+  out.key("changed").integer(static_cast<std::int64_t>(counts->changed)).key("dry_run").boolean(counts->dry_run).end_object();
+  return answer_json(200, std::move(out));
+}
+
+} // namespace
+
+http_answer http_bulk_cancel(http_desk& desk, const http_call& call) { return bulk(desk, call, bulk_request::verb::cancel); }
+http_answer http_bulk_retry(http_desk& desk, const http_call& call) { return bulk(desk, call, bulk_request::verb::retry); }
 
 } // namespace taskmaster

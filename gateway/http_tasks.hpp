@@ -11,6 +11,8 @@ http_answer http_list_tasks(http_desk& desk, const http_call& call);
 http_answer http_wait(http_desk& desk, const http_call& call);
 http_answer http_attempts(http_desk& desk, const http_call& call);
 http_answer http_cancel(http_desk& desk, const http_call& call);
+http_answer http_bulk_cancel(http_desk& desk, const http_call& call);
+http_answer http_bulk_retry(http_desk& desk, const http_call& call);
 http_answer http_retry(http_desk& desk, const http_call& call);
 
 } // namespace taskmaster

@@ -166,6 +166,25 @@ const char* const openapi_schemas = R"__json__({
       }}
     }
   },
+  "BulkRequest": {
+    "type": "object", "required": ["filter"], "additionalProperties": false,
+    "properties": {
+      "filter": {
+        "type": "object", "minProperties": 1, "additionalProperties": false,
+        "properties": {
+          "queue": {"$ref": "#/components/schemas/Name"}, "kind": {"$ref": "#/components/schemas/Name"},
+          "state": {"type": "string"},
+          "label": {"description": "key=value, or a list of them; all have to match",
+                    "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+        }
+      },
+      "dry_run": {"type": "boolean", "default": false, "description": "Only count"}
+    }
+  },
+  "BulkCounts": {
+    "type": "object", "required": ["matched", "changed", "dry_run"],
+    "properties": {"matched": {"type": "integer"}, "changed": {"type": "integer"}, "dry_run": {"type": "boolean"}}
+  },
   "Queue": {
     "type": "object", "required": ["name", "paused", "concurrency", "rate", "key_concurrency", "key_rate", "weight", "paused_kinds", "paused_keys", "scheduled", "ready", "running", "capped"],
     "properties": {

@@ -1,12 +1,12 @@
 #include "gateway/session_client.hpp"
 
+#include "gateway/channel_keeper.hpp"
 #include "gateway/open_calls.hpp"
 #include "gateway/session_proto.hpp"
 #include "taskmaster/v1/worker.grpc.pb.h"
 
 #include <deque>
 #include <grpcpp/grpcpp.h>
-#include <map>
 #include <mutex>
 
 namespace taskmaster {
@@ -114,9 +114,13 @@ private:
 
 class session_dialer final : public coordinator_dialer {
 public:
+  /// Each dial connects anew: a coordinator that fell silent may be behind a connection that is dead and that the kernel would go on trying
+  /// for a quarter of an hour, from an address that this machine may not have any more.
   void dial(const std::string& address, std::uint64_t number, worker_actor who) override {
-    auto stream = std::make_shared<client_stream>(channel(address), calls_, number, who);
+    std::lock_guard lock(mutex_);
+    auto stream = std::make_shared<client_stream>(channels_.open(address, 16 << 20), calls_, number, who);
     stream->start();
+    channels_.let_go();
     // Open as far as gRPC goes: what is pushed waits for the connection, a failure comes as an event.
     caf::anon_send(who, link_event{number, std::make_shared<stream_end>(stream), {}, ""});
   }
@@ -124,25 +128,9 @@ public:
   void stop() override { calls_->close(); }
 
 private:
-  std::shared_ptr<grpc::Channel> channel(const std::string& address) {
-    std::lock_guard lock(mutex_);
-    auto& c = channels_[address];
-    if (!c) {
-      grpc::ChannelArguments args;
-      args.SetMaxReceiveMessageSize(16 << 20);
-      // gRPC's own backoff grows to two minutes; a takeover takes three seconds.
-      args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-      args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
-      args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
-      args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-      c = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), args);
-    }
-    return c;
-  }
-
   const std::shared_ptr<open_calls> calls_ = std::make_shared<open_calls>();
   std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<grpc::Channel>> channels_;
+  channel_keeper channels_;
 };
 
 } // namespace

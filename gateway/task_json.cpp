@@ -183,7 +183,8 @@ expected<task_spec> judge_read(task_spec spec, std::vector<field_fault> faults, 
       if (!told) faults.push_back(std::move(f));
     }
   }
-  return error(ec::invalid_argument, faults_sentence(faults.size()), std::move(faults));
+  auto sentence = faults_sentence(faults.size()); // before the faults are moved away
+  return error(ec::invalid_argument, std::move(sentence), std::move(faults));
 }
 
 task_record record_of(const task& stored, const std::map<std::string, std::string>& labels) {

@@ -139,6 +139,24 @@ expected<task_filter> read_filter(const v1::ListRequest& in) {
   return error(ec::invalid_argument, "The list cannot be asked for in this way.", std::move(faults));
 }
 
+expected<bulk_request> read_bulk(bulk_request::verb what, const v1::BulkRequest& in) {
+  v1::ListRequest list;
+  list.set_queue(in.filter().queue());
+  list.set_kind(in.filter().kind());
+  list.set_state(in.filter().state());
+  *list.mutable_labels() = in.filter().labels();
+  auto filter = read_filter(list);
+  if (!filter) {
+    auto e = filter.failure();
+    e.message = "The bulk request cannot be read, and nothing was changed.";
+    for (auto& f : e.faults) f.field = "/filter" + f.field;
+    return e;
+  }
+  bulk_request out{what, std::move(*filter), in.dry_run()};
+  if (auto e = judge_bulk(out)) return std::move(*e);
+  return out;
+}
+
 void write_task(v1::Task& out, const task_record& r) {
   const auto& t = r.task;
   out.set_id(t.id.str());

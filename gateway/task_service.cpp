@@ -150,6 +150,29 @@ public:
     });
   }
 
+  reactor* BulkCancel(context* ctx, const v1::BulkRequest* request, v1::BulkResponse* response) override {
+    return bulk(ctx, bulk_request::verb::cancel, request, response);
+  }
+  reactor* BulkRetry(context* ctx, const v1::BulkRequest* request, v1::BulkResponse* response) override {
+    return bulk(ctx, bulk_request::verb::retry, request, response);
+  }
+
+  reactor* bulk(context* ctx, bulk_request::verb what, const v1::BulkRequest* request, v1::BulkResponse* response) {
+    return guarded(ctx, [&](const call_ptr& c) {
+      auto read = read_bulk(what, *request);
+      if (!read) return c->fail(read.failure());
+      // Its own limit: what was asked for goes on when the client has left.
+      client->bulk(std::move(*read), bulk_limit, [c, response](bulk_answer counts) {
+        if (!counts) return c->fail(counts.failure());
+        c->succeed([&] {
+          response->set_matched(static_cast<std::int64_t>(counts->matched));
+          response->set_changed(static_cast<std::int64_t>(counts->changed));
+          response->set_dry_run(counts->dry_run);
+        });
+      });
+    });
+  }
+
   reactor* Cancel(context* ctx, const v1::CancelRequest* request, v1::CancelResponse* response) override {
     return guarded(ctx, [&](const call_ptr& c) {
       const auto id = read_id(request->id());

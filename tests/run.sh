@@ -10,6 +10,7 @@ scripts=(
   "60   /usr/bin/python3 tests/check_layers.py"
   "300  /usr/bin/python3 tests/python/run.py"
   "900  /usr/bin/python3 tests/processes/run.py"
+  "1500 tests/compose/run.sh"
 )
 
 passed=0 failed=0 skipped=0 failures=()

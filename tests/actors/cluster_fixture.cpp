@@ -38,8 +38,9 @@ store_lane_actor cluster_fixture::lane(std::shared_ptr<lane_control> control) {
   return actor;
 }
 
-test_coordinator cluster_fixture::start_coordinator(const std::string& name) {
+test_coordinator cluster_fixture::start_coordinator(const std::string& name, bool held) {
   test_coordinator c;
+  c.lease->hold = c.reads->hold = c.writes->hold = held;
   c.actor = own(system.spawn(coordinator, config, lane(c.writes), lane(c.reads), c.view, meters));
   c.keeper = own(system.spawn(leader_keeper, leader_keeper_config{name, name + ":1", {}}, lane(c.lease), c.actor, c.view));
   settle();

@@ -80,7 +80,8 @@ public:
   cluster_fixture();
   ~cluster_fixture();
 
-  test_coordinator start_coordinator(const std::string& name);
+  /// `held`: with the answers of every lane held from the start.
+  test_coordinator start_coordinator(const std::string& name, bool held = false);
   /// As if the process were gone: its actors end without a word.
   void kill(test_coordinator& c);
   scheduler_actor start_scheduler(coordinator_actor to);

@@ -37,6 +37,21 @@ TEST_CASE_METHOD(cluster_fixture, "R1: of two coordinators one leads, and the ot
   CHECK(c1.view->term() > term);
 }
 
+TEST_CASE_METHOD(cluster_fixture, "R2: nothing is loaded before the answer to the acquisition is here") {
+  auto c = start_coordinator("c0", true);
+  advance(1s);
+  REQUIRE(c.lease->held.size() == 1);
+  CHECK(c.reads->held.empty());
+  CHECK(c.writes->held.empty());
+  c.lease->release();
+  settle();
+  CHECK(c.writes->held.size() == 1); // its write lane is enlisted first
+  CHECK(c.reads->held.empty());
+  c.writes->release();
+  settle();
+  CHECK(c.reads->held.size() == 1);
+}
+
 TEST_CASE_METHOD(cluster_fixture, "R3: a leader whose renewals are not answered stops handing out before its lease runs out") {
   auto c = start_coordinator("c0");
   auto s = start_scheduler(c.actor);
@@ -355,4 +370,50 @@ TEST_CASE_METHOD(cluster_fixture, "retry by hand keeps the id and runs again wit
   const auto attempts = ask<attempts_answer>(s, attempts_atom::value, id);
   REQUIRE(attempts);
   CHECK(attempts->size() == 2);
+}
+
+TEST_CASE_METHOD(cluster_fixture, "bulk: a cancel counts, then cancels what waits and tells what runs; a retry brings the failed ones back") {
+  auto c = start_coordinator("c0");
+  auto s = start_scheduler(c.actor);
+  advance(1s);
+  auto w = connect(c, "w", 3);
+  auto mine = spec();
+  mine.labels["batch"] = "b1";
+  mine.max_attempts = 1;
+  std::vector<uuid> ids;
+  for (int n = 0; n < 6; ++n) ids.push_back(submit(s, mine));
+  auto later = mine;
+  later.run_at = wall() + 1h;
+  ids.push_back(submit(s, later));
+  const auto other = submit(s, spec());
+  REQUIRE(w->assigned().size() == 3);
+
+  bulk_request all;
+  all.filter.labels = mine.labels;
+  all.dry_run = true;
+  auto counts = ask<bulk_answer>(s, bulk_atom::value, all);
+  REQUIRE(counts);
+  CHECK(counts->matched == 7);
+  CHECK(counts->changed == 0);
+  CHECK(find(s, ids.back()).state == task_state::scheduled);
+
+  all.dry_run = false;
+  counts = ask<bulk_answer>(s, bulk_atom::value, all);
+  REQUIRE(counts);
+  CHECK(counts->matched == 7);
+  CHECK(counts->changed == 7);
+  CHECK(w->all<cancel_run>().size() == 3);
+  for (const auto& a : w->assigned()) say(*w, finished_tasks{{result_of(a, run_outcome::failed)}});
+  for (const auto& id : ids) CHECK(stored(id).state == task_state::cancelled);
+  CHECK(find(s, other).state != task_state::cancelled);
+
+  all.what = bulk_request::verb::retry;
+  all.filter.state = task_state::cancelled;
+  counts = ask<bulk_answer>(s, bulk_atom::value, all);
+  REQUIRE(counts);
+  CHECK(counts->changed == 7);
+  all.filter.state.reset(); // the failed ones: there are none
+  counts = ask<bulk_answer>(s, bulk_atom::value, all);
+  REQUIRE(counts);
+  CHECK(counts->matched == 0);
 }

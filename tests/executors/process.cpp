@@ -166,7 +166,10 @@ TEST_CASE("a grandchild that left the group and holds the output does not hold u
   process_executor_options options;
   options.drain_grace = std::chrono::milliseconds(50);
   process_executor executor(options);
-  const auto r = run_to_end(executor, an_execution("shell", R"({"command": "setsid sleep 1000 & echo $!"})"));
+  // The shell waits until the other has left (field 5 is the group): before that it would be killed with the group.
+  const auto r = run_to_end(
+      executor,
+      an_execution("shell", R"({"command": "setsid sleep 1000 & p=$!; until [ \"$(cut -d' ' -f5 /proc/$p/stat)\" = $p ]; do :; done; echo $p"})"));
   CHECK(r.outcome == run_outcome::succeeded);
   // That it lives on is not promised to anyone; here it must not outlive the test.
   const auto pid = std::stoi(json_of(r).at("output").get<std::string>());

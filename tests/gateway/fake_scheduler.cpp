@@ -120,6 +120,12 @@ scheduler_actor::behavior_type fake(fake_self self, std::shared_ptr<script> told
           return found;
         });
       },
+      [self](bulk_atom, const bulk_request& request) {
+        return play<bulk_answer>(self, [&](script& s) -> bulk_answer {
+          s.bulks.push_back(request);
+          return bulk_counts{7, request.dry_run ? 0u : 5u, request.dry_run};
+        });
+      },
       [self](queues_atom) { return play<queues_answer>(self, [&](script& s) -> queues_answer { return s.queues; }); },
       [self](queue_atom, const std::string& name) {
         return play<queue_answer>(self, [&](script& s) -> queue_answer {

@@ -30,6 +30,7 @@ struct script {
   // What came in.
   std::vector<task_spec> submitted;
   std::vector<task_filter> filters;
+  std::vector<bulk_request> bulks;
   std::vector<std::string> drained;
   std::vector<duration> waits;
   std::size_t calls = 0;

@@ -178,6 +178,41 @@ TEST_CASE("cancel says whether it is done or asked for") {
   CHECK(f.post("/v1/tasks/" + id + "/retry", "").json["id"] == id);
 }
 
+TEST_CASE("cancel and retry in bulk take a filter, and refuse what would match everything or nothing") {
+  http_fixture f;
+  const auto r = f.post("/v1/tasks/cancel", R"({"filter": {"queue": "mail", "kind": "k", "state": "ready", "label": ["a=b", "c=d=e"]}, "dry_run": true})");
+  REQUIRE(r.status == 200);
+  CHECK(r.json == nlohmann::json({{"matched", 7}, {"changed", 0}, {"dry_run", true}}));
+  const auto asked = f.node.told->bulks.back();
+  CHECK(asked.what == bulk_request::verb::cancel);
+  CHECK(asked.filter.queue == "mail");
+  CHECK(asked.filter.kind == "k");
+  CHECK(asked.filter.state == task_state::ready);
+  CHECK(asked.filter.labels == std::map<std::string, std::string>{{"a", "b"}, {"c", "d=e"}});
+  CHECK(f.post("/v1/tasks/retry", R"({"filter": {"label": "a=b"}})").json["changed"] == 5);
+  CHECK(f.node.told->bulks.back().what == bulk_request::verb::retry);
+
+  const auto refused = [&](const char* path, const char* body, int status, const std::string& field) {
+    const auto before = f.node.told->bulks.size();
+    const auto answer = f.post(path, body);
+    CHECK(answer.status == status);
+    REQUIRE(answer.json["errors"].size() == 1);
+    CHECK(answer.json["errors"][0]["field"] == field);
+    CHECK(f.node.told->bulks.size() == before);
+  };
+  refused("/v1/tasks/cancel", "{}", 422, "/filter");
+  refused("/v1/tasks/cancel", R"({"filter": {}})", 422, "/filter");
+  refused("/v1/tasks/cancel", R"({"filter": {"state": "failed"}})", 422, "/filter/state");
+  refused("/v1/tasks/retry", R"({"filter": {"state": "running"}})", 422, "/filter/state");
+  refused("/v1/tasks/retry", R"({"filter": {"state": "dead"}})", 400, "/filter/state");
+  refused("/v1/tasks/retry", R"({"filter": {"queue": "Mail"}})", 400, "/filter/queue");
+  refused("/v1/tasks/retry", R"({"filter": {"id": "x"}})", 400, "/filter/id");
+  refused("/v1/tasks/retry", R"({"filter": {"label": "x"}})", 400, "/filter/label");
+  refused("/v1/tasks/retry", R"({"filter": {"queue": "q"}, "dry_run": 1})", 400, "/dry_run");
+  refused("/v1/tasks/retry", R"({"filter": {"queue": "q"}, "dryrun": true})", 400, "/dryrun");
+  refused("/v1/tasks/retry", R"({"filter": ["q"]})", 400, "/filter");
+}
+
 TEST_CASE("attempts, queues and workers are lists under their own names") {
   http_fixture f;
   const auto id = f.submit();

@@ -32,6 +32,13 @@ std::vector<std::string> faulty_fields(std::string_view text, ec code) {
 
 } // namespace
 
+TEST_CASE("a refusal says how many faults there are, and names each field") {
+  const auto spec = read(R"({"kind": "echo", "priorty": 3, "delay": "-1s"})");
+  REQUIRE_FALSE(spec);
+  CHECK(spec.failure().faults.size() == 2);
+  CHECK(spec.failure().message.find("2 faults") != std::string::npos);
+}
+
 TEST_CASE("every field of a task is read") {
   const auto spec = read(R"({"kind": "shell", "payload": {"command": "echo", "n": 123456789012345678901234567890}, "queue": "mail", "run_at": "2030-01-01T02:00:00+01:00",
     "priority": 9, "timeout": "1m30s", "expires_at": "2030-01-02T00:00:00Z", "max_attempts": 3,

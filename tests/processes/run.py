@@ -8,7 +8,7 @@ import importlib
 import sys
 import time
 
-SCENARIOS = ["original_commands", "outages", "leaving", "on_time", "credit_and_loss", "real_input", "acknowledged", "limits"]
+SCENARIOS = ["original_commands", "outages", "leaving", "bulk", "limits", "on_time", "credit_and_loss", "real_input", "acknowledged"]
 
 
 def main():

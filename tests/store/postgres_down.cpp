@@ -65,6 +65,24 @@ TEST_CASE("a server that crashes under a write leaves it ambiguous, and what was
   stored(*store, after);
 }
 
+TEST_CASE("a write whose session is ended is ambiguous, and the next call has a new session", "[postgres]") {
+  postgres_world world;
+  auto store = world.connect();
+  stored(*store, wanted()); // prepares its statement, so that the next one is sent
+  somebody other(world.url());
+  REQUIRE(other.does("BEGIN; LOCK TABLE taskmaster.tasks"));
+  expected<std::vector<inserted>> answer;
+  std::thread writes([&] { answer = store->insert({wanted()}, limit); });
+  until_somebody_waits(world.url());
+  world.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
+            "wait_event_type = 'Lock'");
+  writes.join();
+  REQUIRE_FALSE(answer);
+  CHECK(answer.failure().code == ec::ambiguous);
+  REQUIRE(other.does("ROLLBACK"));
+  CHECK_FALSE(must(store->insert({wanted()}, limit))[0].refused);
+}
+
 TEST_CASE("a server that answers nothing costs a call its time and no more", "[postgres]") {
   postgres_world world;
   auto store = world.connect(), writer = world.connect();

@@ -2,6 +2,7 @@
 #include "tests/store/somebody.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 using namespace taskmaster;
 using namespace taskmaster::test;
@@ -38,12 +39,16 @@ TEST_CASE("a takeover waits for a write of the old leader that ends by itself, a
                     t.id.str() +
                     "'::uuid], '{1}', '{0}', '{succeeded}', '{NULL}', '{NULL}', '{NULL}', '{NULL}', '{w}', "
                     "'{1}', '{1}', '{NULL}', '{NULL}')"));
+  std::atomic<bool> committing{false};
   std::thread commits([&] {
     until_somebody_waits(world.url());
+    committing = true;
     lane.does("COMMIT");
   });
   auto lease = must(standby->acquire("c2", "", 1h, limit));
+  const bool waited = committing;
   commits.join();
+  CHECK(waited);
   REQUIRE(lease);
   CHECK(must(standby->load({t.id}, limit)).empty());
   CHECK(must(standby->find(t.id, limit))->state == task_state::succeeded);

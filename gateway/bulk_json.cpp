@@ -1,0 +1,78 @@
+#include "gateway/bulk_json.hpp"
+
+#include "gateway/json_door.hpp"
+#include "gateway/json_view.hpp"
+
+namespace taskmaster {
+namespace {
+
+void read_label(const std::string& text, bulk_request& out, std::vector<field_fault>& faults) {
+  const auto sign = text.find('=');
+  if (sign == std::string::npos || sign == 0) faults.push_back({"/filter/label", "has to be key=value, such as \"order=17\""});
+  else out.filter.labels[text.substr(0, sign)] = text.substr(sign + 1);
+}
+
+void read_one(const std::string& name, const json_view& value, bulk_request& out, std::vector<field_fault>& faults) {
+  const auto at = "/filter/" + pointer_token(name);
+  const auto text = value.string();
+  if (name == "label") {
+    if (text) return read_label(*text, out, faults);
+    if (value.what() != json_view::type::array) return faults.push_back({at, "has to be \"key=value\" or a list of them"});
+    for (const auto& one : value.elements()) {
+      if (const auto label = one.string()) read_label(*label, out, faults);
+      else faults.push_back({at, "has to hold texts like \"key=value\""});
+    }
+    return;
+  }
+  if (name != "queue" && name != "kind" && name != "state") return faults.push_back({at, "is no part of a filter; these are queue, kind, state and label"});
+  if (!text) return faults.push_back({at, "has to be a string; this is " + std::string(value.what_text())});
+  if (name == "state") {
+    out.filter.state = parse_state(*text);
+    if (!out.filter.state) faults.push_back({at, "is none of scheduled, ready, running, succeeded, failed, cancelled and expired"});
+  } else {
+    if (!valid_name(*text)) faults.push_back({at, "has to be 1 to 64 characters out of a-z, 0-9, '_', '.' and '-'"});
+    (name == "queue" ? out.filter.queue : out.filter.kind) = *text;
+  }
+}
+
+} // namespace
+
+expected<bulk_request> read_bulk(bulk_request::verb what, std::string_view body) {
+  const auto json = open_json(body);
+  if (!json) return json.failure();
+  if (json->what() != json_view::type::object)
+    return error(ec::invalid_argument, "The body is a JSON object, such as {\"filter\": {\"queue\": \"mail\"}, \"dry_run\": true}.", {{"", "has to be an object"}});
+  bulk_request out;
+  out.what = what;
+  std::vector<field_fault> faults;
+  for (const auto& [name, value] : json->members()) {
+    if (name == "filter") {
+      if (value.what() != json_view::type::object) faults.push_back({"/filter", "has to be an object"});
+      for (const auto& [part, v] : value.members()) read_one(part, v, out, faults);
+    } else if (name == "dry_run") {
+      if (const auto b = value.boolean()) out.dry_run = *b;
+      else faults.push_back({"/dry_run", "has to be true or false"});
+    } else {
+      faults.push_back({"/" + pointer_token(name), "is unknown; the body has filter and dry_run"});
+    }
+  }
+  if (!faults.empty()) return error(ec::invalid_argument, "The bulk request cannot be read; `errors` names the fields. Nothing was changed.", std::move(faults));
+  if (auto e = judge_bulk(out)) return std::move(*e);
+  return out;
+}
+
+std::optional<error> judge_bulk(const bulk_request& request) {
+  const auto refuse = [](const std::string& field, const std::string& why) {
+    return error(ec::unprocessable, "The bulk request is refused and nothing was changed: " + field.substr(1) + " " + why + ".", {{field, why}});
+  };
+  const auto& f = request.filter;
+  if (f.queue.empty() && f.kind.empty() && !f.state && f.labels.empty())
+    return refuse("/filter", "is empty and would match every task; name a queue, kind, state or label");
+  const bool cancel = request.what == bulk_request::verb::cancel;
+  if (f.state && finished(*f.state) == cancel)
+    return refuse("/filter/state", cancel ? "has to be scheduled, ready or running: finished tasks cannot be cancelled"
+                                          : "has to be failed, cancelled, expired or succeeded: only finished tasks are run again");
+  return {};
+}
+
+} // namespace taskmaster
