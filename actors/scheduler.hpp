@@ -84,6 +84,7 @@ private:
     steady_time until;
     caf::typed_response_promise<wait_answer> promise;
     bool answered = false;
+    bool looking = false, again = false; // the database is being asked; and the leader has answered meanwhile
   };
 
   void flush(line& l);

@@ -48,14 +48,20 @@ void scheduler_state::wait_round(std::shared_ptr<waiting_client> client) {
       .then(
           [this, client, later](const finish_answer& f) {
             if (!f) return later();
-            if (!client->answered) wait_round(client);
+            if (client->answered) return;
+            // A leader that knows the end answers faster than the database: one question at a time, or they pile up.
+            if (client->looking) client->again = true;
+            else wait_round(client);
           },
           [later](const caf::error&) { later(); });
+  client->looking = true;
   look(client->id, [this, client](find_answer found) {
+    client->looking = false;
     if (client->answered) return;
     if (!found) return answer_wait(client, wait_answer(found.failure()));
     const bool over = finished(found->state);
     if (over || now() >= client->until) answer_wait(client, wait_answer(waited{std::move(*found), over}));
+    else if (std::exchange(client->again, false)) wait_round(client);
   });
 }
 
