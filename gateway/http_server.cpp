@@ -115,9 +115,10 @@ void http_server::serve(http_socket& socket) {
     // After setup the request belongs to the library's stack frame, which is gone: only remember what matters.
     const bool parsed = connection.request != nullptr;
     serving = nullptr;
-    if (socket.header_too_long() && !socket.wrote()) {
+    if (!parsed && !socket.wrote() && socket.header_too_long()) {
       const auto body = problem_json(431, "Request header fields too large",
-                                     "The request line and headers are over the limit of " + std::to_string(http_socket::header_limit) + " bytes.");
+                                     "The request line and headers are too long: together they may have " + std::to_string(http_socket::header_limit)
+                                         + " bytes, and one line " + std::to_string(http_socket::line_limit) + ".");
       const auto text = "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Type: " + std::string(problem_content_type)
                         + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
       socket.write(text.data(), text.size());

@@ -75,7 +75,7 @@ bool http_socket::wait_for_request(std::chrono::milliseconds limit, const std::f
 void http_socket::begin_request() {
   header_bytes_ = 0;
   counting_header_ = true;
-  wrote_ = false;
+  wrote_ = ended_ = false;
   read_by_ = clock::now() + request_limit;
   write_by_ = {};
 }
@@ -87,12 +87,12 @@ ssize_t http_socket::read(char* to, std::size_t size) {
   if (header_too_long_) return -1;
   if (at_ == end_) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(read_by_ - clock::now());
-    if (!wait(POLLIN, std::min<std::chrono::milliseconds>(left, silence_limit), true)) return -1;
+    if (!wait(POLLIN, std::min<std::chrono::milliseconds>(left, silence_limit), true)) return ended_ = true, -1;
     ssize_t n = -1;
     do {
       n = ::recv(descriptor_, buffer_.data(), buffer_.size(), 0);
     } while (n < 0 && errno == EINTR);
-    if (n <= 0) return n;
+    if (n <= 0) return ended_ = true, n;
     at_ = 0;
     end_ = static_cast<std::size_t>(n);
   }

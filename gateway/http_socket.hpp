@@ -30,6 +30,7 @@ private:
 class http_socket {
 public:
   static constexpr std::size_t header_limit = 64 << 10;        // request line and headers
+  static constexpr std::size_t line_limit = 32 << 10;          // one line of them, in newer versions of cpp-httplib
   static constexpr std::chrono::seconds silence_limit{5};      // of a client in mid-request, or that takes no bytes
   static constexpr std::chrono::seconds request_limit{60};     // to send a request, and again to take its answer
 
@@ -45,7 +46,9 @@ public:
   void begin_request();
   /// From here on bytes are the body's, which has a limit of its own.
   void begin_body() { counting_header_ = false; }
-  bool header_too_long() const { return header_too_long_; }
+  /// A header over header_limit; or one that its reader gave up although bytes still came (versions of cpp-httplib take no line over
+  /// line_limit and then leave without a word). Asked after a request that could not be parsed.
+  bool header_too_long() const { return header_too_long_ || (header_bytes_ >= line_limit && !ended_); }
   bool wrote() const { return wrote_; }
 
   ssize_t read(char* to, std::size_t size);
@@ -69,7 +72,7 @@ private:
   std::vector<char> buffer_;
   std::size_t at_ = 0, end_ = 0;
   std::size_t header_bytes_ = 0;
-  bool counting_header_ = true, header_too_long_ = false, wrote_ = false;
+  bool counting_header_ = true, header_too_long_ = false, wrote_ = false, ended_ = false;
   clock::time_point read_by_, write_by_;
 };
 

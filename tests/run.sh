@@ -9,6 +9,7 @@ scripts=(
   "60   /usr/bin/python3 tests/check_layers.py --self-test"
   "60   /usr/bin/python3 tests/check_layers.py"
   "300  /usr/bin/python3 tests/python/run.py"
+  "300  /usr/bin/python3 tests/schedules/run.py"
   "900  /usr/bin/python3 tests/processes/run.py"
   "1500 tests/compose/run.sh"
 )

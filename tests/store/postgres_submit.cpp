@@ -117,7 +117,7 @@ TEST_CASE("submit tells each limit in a sentence", "[postgres]") {
                                   {"'k', retry => '{\"factor\": \"2\"}'", "have to be numbers"}}) {
     INFO(arguments);
     CHECK_THAT(refusal(world.url(), std::string("SELECT taskmaster.submit(") + arguments + ")"),
-               Catch::Contains(words));
+               test::ContainsSubstring(words));
   }
   CHECK(world.sql("SELECT count(*) FROM taskmaster.tasks") == "0");
 }
