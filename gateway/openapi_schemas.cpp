@@ -75,7 +75,9 @@ const char* const openapi_schemas = R"__json__({
       "fence": {"$ref": "#/components/schemas/MaybeText", "description": "Grows for ever; let what a task writes to refuse a smaller one"},
       "progress": {},
       "result": {},
-      "error": {"oneOf": [{"$ref": "#/components/schemas/TaskError"}, {"type": "null"}]}
+      "error": {"oneOf": [{"$ref": "#/components/schemas/TaskError"}, {"type": "null"}]},
+      "schedule": {"$ref": "#/components/schemas/MaybeText", "description": "The schedule that submitted it"},
+      "scheduled_for": {"$ref": "#/components/schemas/MaybeTime", "description": "The instant of the schedule that it stands for"}
     }
   },
   "CancelledTask": {

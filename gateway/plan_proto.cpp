@@ -41,6 +41,7 @@ void put_task(const task& t, v1::PlannedTask* out) {
   out->set_losses(t.losses);
   out->set_deferrals(t.deferrals);
   out->set_reason(t.reason);
+  if (t.options) out->set_options(to_json(*t.options));
 }
 
 task task_of(const v1::PlannedTask& in) {
@@ -64,6 +65,8 @@ task task_of(const v1::PlannedTask& in) {
   t.losses = in.losses();
   t.deferrals = in.deferrals();
   t.reason = in.reason();
+  if (!in.options().empty())
+    if (const auto options = parse_options(in.options())) t.options = share(*options);
   return t;
 }
 

@@ -228,6 +228,8 @@ void write_task_fields(json_writer& out, const task_record& r) {
     out.begin_object().field("code", r.error->code).field("message", r.error->message).end_object();
   else
     out.null();
+  const auto& options = options_of(t.options);
+  out.field_or_null("schedule", options.schedule).field("scheduled_for", options.scheduled_for);
 }
 
 void write_task(json_writer& out, const task_record& record) {

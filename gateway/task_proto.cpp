@@ -193,6 +193,9 @@ void write_task(v1::Task& out, const task_record& r) {
     out.mutable_error()->set_code(r.error->code);
     out.mutable_error()->set_message(r.error->message);
   }
+  const auto& options = options_of(t.options);
+  out.set_schedule(options.schedule);
+  if (options.scheduled_for) write_time(*out.mutable_scheduled_for(), *options.scheduled_for);
 }
 
 void write_attempt(v1::Attempt& out, const attempt_record& a) {

@@ -111,7 +111,7 @@ private:
         run_ats(type::timestamptz), delays(type::interval), payloads(type::bytea), timeouts(type::interval),
         expires_ats(type::timestamptz), max_attempts(type::int4), initials(type::interval),
         factors(type::float8), maxs(type::interval), jitters(type::float8), at_most_onces(type::boolean),
-        unique_keys(type::text), concurrency_keys(type::text), labels(type::jsonb),
+        unique_keys(type::text), concurrency_keys(type::text), labels(type::jsonb), options(type::jsonb),
         idempotency_keys(type::text), fingerprints(type::bytea);
     for (auto i : rows) {
       const auto& spec = wanted_[i].spec;
@@ -133,6 +133,8 @@ private:
       unique_keys.add_or_null(spec.unique_key);
       concurrency_keys.add_or_null(spec.concurrency_key);
       spec.labels.empty() ? labels.add_null() : labels.add_bytes(encode_jsonb(spec.labels));
+      const auto set = to_json(spec.options);
+      set.empty() ? options.add_null() : options.add_bytes("\1" + set);
       if (with_keys) {
         idempotency_keys.add_or_null(spec.idempotency_key);
         fingerprints.add_or_null(wanted_[i].fingerprint);
@@ -144,6 +146,7 @@ private:
                     &concurrency_keys, &labels})
       p.add(std::move(*a));
     if (with_keys) p.add(std::move(idempotency_keys)).add(std::move(fingerprints));
+    p.add(std::move(options));
     return p;
   }
 

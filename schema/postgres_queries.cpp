@@ -13,7 +13,7 @@ constexpr std::string_view task_list =
     "t.id, t.queue, t.kind, t.priority, t.run_at, t.created_at, t.payload, t.timeout, t.expires_at, "
     "t.max_attempts, t.retry_initial, t.retry_factor, t.retry_max, t.retry_jitter, t.at_most_once, "
     "t.unique_key, t.concurrency_key, t.attempt, t.failures, t.losses, t.deferrals, t.marked_term, "
-    "t.marked_sequence, t.reason";
+    "t.marked_sequence, t.reason, t.options";
 constexpr std::string_view unfinished_list =
     "t.labels, CASE WHEN t.run_at <= clock_timestamp() THEN 'ready' ELSE 'scheduled' END, NULL::timestamptz, "
     "NULL::timestamptz, "
@@ -89,7 +89,8 @@ task read_task(const rows& r, int row, int first) {
   t.deferrals = r.int4(row, column++);
   t.marked = read_fence(r, row, column);
   column += 2;
-  t.reason = r.text(row, column);
+  t.reason = r.text(row, column++);
+  t.options = r.options(row, column);
   return t;
 }
 

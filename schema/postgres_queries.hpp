@@ -12,7 +12,7 @@ const std::string& query(std::string_view name);
 std::string with_columns(std::string text);
 
 /// How many columns {task} is, and {unfinished} and {finished} are.
-constexpr int task_columns = 24;
+constexpr int task_columns = 25;
 constexpr int outcome_columns = 12;
 
 /// Reads {task} from column `first` on.

@@ -249,7 +249,7 @@ public:
   expected<task> reopen(std::uint64_t term, const uuid& id, timeout limit) override {
     auto found = write("reopen_task", parameters().add(number(term)).add(id).add(finished_after(id)), limit);
     if (!found) return found.failure();
-    if (found->count() == 0) return error{ec::internal, "reopen_task_v1 gave no row"};
+    if (found->count() == 0) return error{ec::internal, "reopen_task_v2 gave no row"};
     return read_task(*found, 0, 0);
   }
 

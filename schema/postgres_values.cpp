@@ -187,4 +187,11 @@ std::map<std::string, std::string> rows::labels(int row, int column) const {
   return found;
 }
 
+shared_options rows::options(int row, int column) const {
+  const auto b = bytes(row, column);
+  if (b.size() < 2) return nullptr;
+  const auto read = parse_options(b.substr(1));
+  return read ? share(*read) : nullptr;
+}
+
 } // namespace taskmaster::postgres

@@ -116,6 +116,7 @@ public:
   taskmaster::duration interval(int row, int column) const;
   std::vector<taskmaster::uuid> uuids(int row, int column) const;
   std::map<std::string, std::string> labels(int row, int column) const;
+  shared_options options(int row, int column) const;
 
 private:
   std::string_view bytes(int row, int column) const;

@@ -221,6 +221,7 @@ std::string fingerprint(const task_spec& spec) {
     add(text, key);
     add(text, value);
   }
+  if (const auto options = to_json(spec.options); !options.empty()) add(text, options);
   std::string digest(SHA256_DIGEST_LENGTH, '\0');
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(),
          reinterpret_cast<unsigned char*>(digest.data()));

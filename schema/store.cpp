@@ -17,6 +17,7 @@ task make_task(const new_task& wanted) {
   t.delivery = spec.delivery;
   t.unique_key = spec.unique_key;
   t.concurrency_key = spec.concurrency_key;
+  t.options = share(spec.options);
   return t;
 }
 

@@ -2,6 +2,7 @@
 // Used by every room. Plain data and pure functions; any thread.
 #pragma once
 #include "schema/fence.hpp"
+#include "schema/task_options.hpp"
 #include "schema/time.hpp"
 #include "schema/uuid.hpp"
 
@@ -73,6 +74,7 @@ struct task_spec {
   std::string idempotency_key;
   std::string concurrency_key;
   std::map<std::string, std::string> labels;
+  task_options options;
 };
 
 /// Every fault of a spec as (JSON pointer, sentence), and whether the form (400) or a limit (422, 413) is at
@@ -112,6 +114,7 @@ struct task {
   std::int32_t deferrals = 0; // "ask me later" in a row (exit 75)
   fence marked;               // at_most_once: the fence it was marked with before dispatch
   std::string reason;         // why it waits again: "retry", "lost", "deferred"; else empty
+  shared_options options;     // null for most
 };
 
 /// (attempt, losses) compared as a version.

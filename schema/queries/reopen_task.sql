@@ -1,1 +1,1 @@
-SELECT {task} FROM taskmaster.reopen_task_v1($1, $2, $3) AS t
+SELECT {task} FROM taskmaster.reopen_task_v2($1, $2, $3) AS t

@@ -237,3 +237,23 @@ STORE_CASE("keyed and plain rows stand beside each other in one batch") {
     CHECK(must(store->find(batch[i].id, limit)).has_value() == (i != 9));
   }
 }
+
+STORE_CASE("a task's options stay with it from the insert to its history and back to work") {
+  TestType world;
+  auto store = world.connect();
+  auto term = lead(*store).term;
+  auto plain = wanted(), keyed = wanted();
+  keyed.spec.unique_key = "u";
+  for (auto* n : {&plain, &keyed}) {
+    n->spec.options.schedule = "nightly \"report\"";
+    n->spec.options.scheduled_for = timestamp{std::chrono::sys_days{std::chrono::year{2026} / 5 / 6}} + 7us;
+    auto t = stored(*store, *n);
+    const auto same = [&](const shared_options& o) { return options_of(o) == n->spec.options; };
+    CHECK(same(must(store->load({t.id}, limit)).at(0).options));
+    REQUIRE(change(*store, term, finish_of(t, {term, 1})).verdict == change_verdict::applied);
+    CHECK(same(must(store->find(t.id, limit))->task.options));
+    CHECK(same(must(store->reopen(term, t.id, limit)).options));
+  }
+  auto none = stored(*store, wanted());
+  CHECK_FALSE(must(store->load({none.id}, limit)).at(0).options);
+}
