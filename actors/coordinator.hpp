@@ -44,12 +44,12 @@ public:
   void hear_hello(session_hello& hello);
   void hear_worker(session_said& said);
   void proxy_down(const caf::down_msg& down);
-  std::vector<worker_info> list_workers() const;
+  workers_answer list_workers() const;
   expected<done> drain(const std::string& id);
 
   // -- coordinator_work.cpp: tasks -------------------------------------------------------------------------------------
   void announce(announcement& tasks);
-  std::vector<live_task> live(const live_request& request) const;
+  live_answer live(const live_request& request) const;
   caf::result<finish_answer> wait(const uuid& id, caf::timespan timeout);
   caf::result<cancel_answer> cancel(const uuid& id);
   caf::result<reopen_answer> reopen(const uuid& id);

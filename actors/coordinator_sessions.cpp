@@ -225,7 +225,8 @@ void coordinator_state::end_session(session_id id, session_id heir) {
   wake();
 }
 
-std::vector<worker_info> coordinator_state::list_workers() const {
+workers_answer coordinator_state::list_workers() const {
+  if (!leading()) return not_leading(); // an empty list would be taken for the truth
   std::vector<worker_info> out;
   for (const auto& [id, s] : sessions_) {
     const auto known = plan_.sessions().find(id);

@@ -195,7 +195,8 @@ void coordinator_state::refill() {
   }
 }
 
-std::vector<live_task> coordinator_state::live(const live_request& request) const {
+live_answer coordinator_state::live(const live_request& request) const {
+  if (!leading()) return not_leading();
   std::vector<live_task> out;
   const auto show = [&](const uuid& id) {
     const auto run = plan_.running(id);

@@ -37,6 +37,21 @@ TEST_CASE_METHOD(cluster_fixture, "R1: of two coordinators one leads, and the ot
   CHECK(c1.view->term() > term);
 }
 
+TEST_CASE_METHOD(cluster_fixture, "a standby names the leader; it does not answer that nothing runs and nobody is there") {
+  auto c0 = start_coordinator("c0");
+  advance(1s);
+  auto c1 = start_coordinator("c1");
+  advance(1s);
+  CHECK(ask<live_answer>(c0.actor, live_atom::value, live_request{}));
+  CHECK(ask<workers_answer>(c0.actor, workers_atom::value));
+  const auto live = ask<live_answer>(c1.actor, live_atom::value, live_request{});
+  REQUIRE_FALSE(live);
+  CHECK(live.failure().code == ec::not_leader);
+  const auto workers = ask<workers_answer>(c1.actor, workers_atom::value);
+  REQUIRE_FALSE(workers);
+  CHECK(workers.failure().code == ec::not_leader);
+}
+
 TEST_CASE_METHOD(cluster_fixture, "R2: nothing is loaded before the answer to the acquisition is here") {
   auto c = start_coordinator("c0", true);
   advance(1s);
