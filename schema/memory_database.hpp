@@ -38,6 +38,15 @@ public:
   /// Deletes what is finished longer than `retention`, and expired keys (the answer counts those).
   std::int64_t forget(duration retention);
 
+  // -- memory_schedules.cpp
+  schedule_record put_schedule(schedule_record record);
+  bool delete_schedule(const std::string& name);
+  fired_schedule fire(const schedule_firing& what);
+  schedule_page page_of_schedules(const std::string& cursor, std::size_t most) const;
+  expected<ledger_page> page_of_ledger(const std::string& name, const std::string& cursor, std::size_t most) const;
+  std::vector<uuid> unfinished_of(const std::string& schedule) const;
+  void forget_firings(duration retention);
+
   /// Nothing when `term` leads.
   std::optional<error> deposed(std::uint64_t term) const;
   std::optional<task_record> find(const uuid& id) const;
@@ -51,6 +60,7 @@ public:
   std::set<std::pair<std::uint64_t, uuid>> by_xid;
   std::set<std::string> queues;
   std::map<std::string, queue_settings> settings;
+  std::map<std::string, schedule_record> schedules;
   std::map<std::pair<std::string, std::string>, std::uint64_t> sessions; // (worker, incarnation) -> term
   std::optional<lease_row> leader;
   std::uint64_t next_xid = 1000;
@@ -62,6 +72,12 @@ private:
   void note_run(const task& t, const task_change& what, std::string outcome);
 
   std::function<timestamp()> clock_;
+  struct firing {
+    uuid task;
+    timestamp fired_at;
+  };
+  std::map<std::pair<std::string, timestamp>, firing> firings_;
+  std::map<std::string, std::map<timestamp, ledger_row>> ledger_;
   std::map<std::string, uuid> unique_keys_;
   std::map<std::string, idempotency_entry> idempotency_keys_;
 };

@@ -126,6 +126,23 @@ public:
     return answer;
   }
 
+  expected<schedule_page> schedules(const std::string& cursor, std::size_t most, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    return db_->page_of_schedules(cursor, most);
+  }
+
+  expected<std::optional<schedule_record>> find_schedule(const std::string& name, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    const auto at = db_->schedules.find(name);
+    return at == db_->schedules.end() ? std::optional<schedule_record>{} : std::optional{at->second};
+  }
+
+  expected<ledger_page> schedule_ledger(const std::string& name, const std::string& cursor, std::size_t most,
+                                        timeout) override {
+    std::lock_guard guard{db_->mutex};
+    return db_->page_of_ledger(name, cursor, most);
+  }
+
   expected<leader_info> leader(timeout) override {
     std::lock_guard guard{db_->mutex};
     if (!db_->leader) return error{ec::not_found, "no coordinator has led yet; start one"};
@@ -255,6 +272,15 @@ public:
     return found;
   }
 
+  expected<std::map<std::string, std::vector<uuid>>> unfinished_of(const std::vector<std::string>& names,
+                                                                   timeout) override {
+    std::lock_guard guard{db_->mutex};
+    std::map<std::string, std::vector<uuid>> found;
+    for (const auto& name : names)
+      if (auto ids = db_->unfinished_of(name); !ids.empty()) found.emplace(name, std::move(ids));
+    return found;
+  }
+
   expected<std::vector<session_row>> sessions(timeout) override {
     std::lock_guard guard{db_->mutex};
     std::vector<session_row> rows;
@@ -287,6 +313,29 @@ public:
     return answer;
   }
 
+  expected<schedule_record> put_schedule(std::uint64_t term, const schedule_record& record, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    if (auto over = db_->deposed(term)) return *over;
+    return db_->put_schedule(record);
+  }
+
+  expected<done> delete_schedule(std::uint64_t term, const std::string& name, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    if (auto over = db_->deposed(term)) return *over;
+    if (!db_->delete_schedule(name)) return error{ec::not_found, "there is no schedule '" + name + "'"};
+    return done{};
+  }
+
+  expected<std::vector<fired_schedule>> fire_schedules(std::uint64_t term,
+                                                       const std::vector<schedule_firing>& firings,
+                                                       timeout) override {
+    std::lock_guard guard{db_->mutex};
+    if (auto over = db_->deposed(term)) return *over;
+    std::vector<fired_schedule> answers;
+    for (const auto& f : firings) answers.push_back(db_->fire(f));
+    return answers;
+  }
+
   expected<done> open_session(std::uint64_t term, const session_row& row, timeout) override {
     std::lock_guard guard{db_->mutex};
     auto answer = under(term);
@@ -307,6 +356,7 @@ public:
     upkeep answer;
     answer.days_ahead = 8; // a map has room for any day
     answer.keys_expired = db_->forget(retention);
+    db_->forget_firings(retention);
     return answer;
   }
 

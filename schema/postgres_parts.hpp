@@ -26,6 +26,19 @@ expected<window_page> load_past(connection& db, const bucket_key& bucket, const 
                                 std::size_t walk, steady_time deadline);
 expected<std::vector<window_page>> load_keys(connection& db, const std::vector<key_window>& windows,
                                              std::size_t rows, std::size_t bytes, steady_time deadline);
+expected<schedule_page> read_schedules(connection& db, const std::string& cursor, std::size_t most,
+                                       const std::optional<std::string>& only, steady_time deadline);
+expected<ledger_page> read_ledger(connection& db, const std::string& name, const std::string& cursor,
+                                  std::size_t most, steady_time deadline);
+expected<std::map<std::string, std::vector<uuid>>>
+read_unfinished(connection& db, const std::vector<std::string>& schedules, steady_time deadline);
+expected<schedule_record> write_schedule(connection& db, std::uint64_t term, const schedule_record& record,
+                                         steady_time deadline);
+expected<done> delete_schedule(connection& db, std::uint64_t term, const std::string& name,
+                               steady_time deadline);
+expected<std::vector<fired_schedule>> fire_schedules(connection& db, std::uint64_t term,
+                                                     const std::vector<schedule_firing>& firings,
+                                                     steady_time deadline);
 expected<task_store::upkeep> maintain_history(connection& db, duration retention, steady_time deadline);
 
 /// An earliest finished_at for the rows of that id: no task is finished before it is made, but clocks may

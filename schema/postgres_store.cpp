@@ -86,6 +86,34 @@ public:
     return read_settings(db_, until);
   }
 
+  expected<schedule_page> schedules(const std::string& cursor, std::size_t most, timeout limit) override {
+    auto until = deadline(limit);
+    if (auto ready = connected(until); !ready) return ready.failure();
+    return read_schedules(db_, cursor, most, std::nullopt, until);
+  }
+
+  expected<std::optional<schedule_record>> find_schedule(const std::string& name, timeout limit) override {
+    auto until = deadline(limit);
+    if (auto ready = connected(until); !ready) return ready.failure();
+    auto page = read_schedules(db_, "", 1, name, until);
+    if (!page) return page.failure();
+    return page->schedules.empty() ? std::optional<schedule_record>{} : std::optional{std::move(page->schedules.front())};
+  }
+
+  expected<ledger_page> schedule_ledger(const std::string& name, const std::string& cursor, std::size_t most,
+                                        timeout limit) override {
+    auto until = deadline(limit);
+    if (auto ready = connected(until); !ready) return ready.failure();
+    return read_ledger(db_, name, cursor, most, until);
+  }
+
+  expected<std::map<std::string, std::vector<uuid>>> unfinished_of(const std::vector<std::string>& names,
+                                                                   timeout limit) override {
+    auto until = deadline(limit);
+    if (auto ready = connected(until); !ready) return ready.failure();
+    return read_unfinished(db_, names, until);
+  }
+
   expected<leader_info> leader(timeout limit) override {
     auto found = read("leader", {}, limit);
     if (!found) return found.failure();
@@ -257,6 +285,27 @@ public:
     auto until = deadline(limit);
     if (auto ready = connected(until); !ready) return ready;
     return write_settings(db_, term, settings, until);
+  }
+
+  expected<schedule_record> put_schedule(std::uint64_t term, const schedule_record& record,
+                                         timeout limit) override {
+    auto until = deadline(limit);
+    if (auto ready = connected(until); !ready) return ready.failure();
+    return write_schedule(db_, term, record, until);
+  }
+
+  expected<done> delete_schedule(std::uint64_t term, const std::string& name, timeout limit) override {
+    auto until = deadline(limit);
+    if (auto ready = connected(until); !ready) return ready;
+    return postgres::delete_schedule(db_, term, name, until);
+  }
+
+  expected<std::vector<fired_schedule>> fire_schedules(std::uint64_t term,
+                                                       const std::vector<schedule_firing>& firings,
+                                                       timeout limit) override {
+    auto until = deadline(limit);
+    if (auto ready = connected(until); !ready) return ready.failure();
+    return postgres::fire_schedules(db_, term, firings, until);
   }
 
   expected<done> open_session(std::uint64_t term, const session_row& row, timeout limit) override {

@@ -56,17 +56,21 @@ expected<task_store::upkeep> maintain_history(connection& db, duration retention
       return reset.failure();
   }
 
-  // A third of the time for each of the two: a backlog is worked off over several rounds, and the lane is
+  // A fifth of the time for each of the four: a backlog is worked off over several rounds, and the lane is
   // free in between.
-  auto third = (deadline - std::chrono::steady_clock::now()) / 3;
+  auto fifth = (deadline - std::chrono::steady_clock::now()) / 5;
   auto keys =
-      delete_all(db, "delete_expired_keys", parameters().add(portion), deadline - 2 * third, deadline);
+      delete_all(db, "delete_expired_keys", parameters().add(portion), deadline - 4 * fifth, deadline);
   if (!keys) return keys.failure();
   answer.keys_expired = *keys;
   if (auto runs = delete_all(db, "delete_old_attempts", parameters().add(retention).add(portion),
-                             deadline - third, deadline);
+                             deadline - 3 * fifth, deadline);
       !runs)
     return runs.failure();
+  int left = 2;
+  for (const auto* name : {"delete_old_firings", "delete_old_ledger"})
+    if (auto rows = delete_all(db, name, parameters().add(retention).add(portion), deadline - left-- * fifth, deadline); !rows)
+      return rows.failure();
   if (auto queues = db.run("note_queues", {}, deadline, effect::write); !queues) return queues.failure();
   auto days = db.run("days_ahead", {}, deadline, effect::read);
   if (!days) return days.failure();

@@ -20,17 +20,27 @@ expected<recurrence> recurrence::make(const recurrence_spec& spec, std::string_v
   std::vector<field_fault> faults;
   recurrence out;
   out.spec_ = spec;
-  if (spec.cron.has_value() == spec.every.has_value()) faults.push_back({"/cron", "either cron or every has to be there, and not both"});
+  if (spec.cron.has_value() + spec.every.has_value() + spec.rrule.has_value() != 1)
+    faults.push_back({"/cron", "exactly one of cron, every and rrule has to be there"});
   if (spec.cron) {
     auto c = taskmaster::cron::parse(*spec.cron, name);
     if (c) out.cron_ = std::move(*c);
     else faults.push_back({"/cron", c.failure().message});
   }
   if (spec.every && *spec.every < seconds(1)) faults.push_back({"/every", "is shorter than the limit of 1s"});
-  if (spec.anchor && !spec.every) faults.push_back({"/anchor", "belongs to every"});
+  if (spec.anchor && !spec.every && !spec.rrule) faults.push_back({"/anchor", "belongs to every and rrule"});
   auto zone = time_zone::find(spec.timezone);
   if (zone) out.zone_ = *zone;
   else faults.push_back({"/timezone", zone.failure().message});
+  if (spec.rrule && out.zone_) {
+    const auto begin = spec.anchor ? *spec.anchor : spec.starts_at.value_or(timestamp{});
+    const auto start = floor<seconds>(begin);
+    const bool given = spec.anchor || spec.starts_at;
+    auto rule = taskmaster::rrule::parse(*spec.rrule, given ? on_wall(start, out.zone_->at(start).offset) : local_seconds{});
+    if (!rule) faults.push_back({"/rrule", rule.failure().message});
+    else if (rule->counts() && !given) faults.push_back({"/rrule", "counts its times, but from when? COUNT needs anchor or starts_at"});
+    else out.rrule_ = std::move(*rule);
+  }
   if (spec.starts_at && spec.ends_at && *spec.ends_at < *spec.starts_at) faults.push_back({"/ends_at", "is before starts_at"});
   if (faults.empty()) return out;
   auto first = faults.front().field.substr(1) + ": " + faults.front().detail; // before the faults are moved away
@@ -40,8 +50,9 @@ expected<recurrence> recurrence::make(const recurrence_spec& spec, std::string_v
 std::optional<timestamp> recurrence::next(timestamp t) const {
   if (spec_.starts_at) t = std::max(t, *spec_.starts_at - duration(1));
   std::optional<timestamp> found;
-  if (cron_) {
-    found = next_of_cron(t);
+  if (cron_ || rrule_) {
+    found = next_on_wall(t);
+    if (found && rrule_ && rrule_->until_utc() && *found > *rrule_->until_utc()) return {};
   } else {
     const auto anchor = spec_.anchor.value_or(timestamp{});
     const auto passed = t - anchor;
@@ -54,9 +65,9 @@ std::optional<timestamp> recurrence::next(timestamp t) const {
 }
 
 /// Stretch by stretch of constant offset, each a plain wall clock. What a transition does to the wall is dealt with where a stretch begins.
-std::optional<timestamp> recurrence::next_of_cron(timestamp t) const {
-  const auto& c = *cron_;
-  const bool elapsed = c.every_hour();
+std::optional<timestamp> recurrence::next_on_wall(timestamp t) const {
+  const auto match = [this](local_seconds from, local_seconds until) { return cron_ ? cron_->next(from, until) : rrule_->next(from, until); };
+  const bool elapsed = cron_ ? cron_->every_hour() : rrule_->every_hour();
   const auto after = floor<seconds>(t) + seconds(1); // the first whole second that counts
   const auto end = after + horizon;
   for (auto here = zone_->at(after); here.begin < end; here = zone_->at(here.end)) {
@@ -71,10 +82,10 @@ std::optional<timestamp> recurrence::next_of_cron(timestamp t) const {
       // Gap: what the wall never showed, shifted by the gap's length.
       if (before < here.offset && spec_.gap_shift) {
         const auto gap_begin = std::max(on_wall(here.begin, before), on_wall(after, before));
-        if (const auto wall = c.next(gap_begin, on_wall(here.begin, here.offset))) found = from_wall(*wall, before);
+        if (const auto wall = match(gap_begin, on_wall(here.begin, here.offset))) found = from_wall(*wall, before);
       }
     }
-    if (const auto wall = c.next(wall_begin, on_wall(until, here.offset))) {
+    if (const auto wall = match(wall_begin, on_wall(until, here.offset))) {
       const auto regular = from_wall(*wall, here.offset);
       found = found ? std::min(*found, regular) : regular;
     }

@@ -21,4 +21,12 @@ task make_task(const new_task& wanted) {
   return t;
 }
 
+new_task task_of_instant(const schedule_spec& spec, const uuid& id, timestamp instant, timestamp run_at) {
+  new_task made{id, spec.task, {}};
+  made.spec.run_at = run_at;
+  made.spec.options.schedule = spec.name;
+  made.spec.options.scheduled_for = instant;
+  return made;
+}
+
 } // namespace taskmaster

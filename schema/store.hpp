@@ -5,6 +5,7 @@
 // answers are of the database's clock.
 #pragma once
 #include "schema/queue.hpp"
+#include "schema/schedule.hpp"
 #include "schema/task.hpp"
 
 #include <chrono>
@@ -19,6 +20,9 @@ struct new_task {
   task_spec spec;
   std::string fingerprint; // of the spec; only looked at when it has an idempotency_key
 };
+
+/// The task of one instant of a schedule.
+new_task task_of_instant(const schedule_spec& spec, const uuid& id, timestamp instant, timestamp run_at);
 
 /// The task that a store makes of it; run_at and created_at are the database's to set. at_most_once means one
 /// attempt.
@@ -163,6 +167,37 @@ struct queue_summary {
   bool capped = false;
 };
 
+struct schedule_page {
+  std::vector<schedule_record> schedules; // by name; fewer than asked when limits::page_bytes are reached
+  std::string next_cursor;                // a name; empty: no more
+};
+
+struct ledger_row {
+  unfired what;
+  timestamp decided_at;
+};
+struct ledger_page {
+  std::vector<ledger_row> rows; // newest first
+  std::string next_cursor;
+};
+
+/// R17: tasks of instants, what did not fire, and where the schedule goes on, in one transaction.
+struct schedule_firing {
+  std::shared_ptr<const schedule_spec> spec;
+  std::int64_t step = 0; // the stored step has to be this one; it is step + 1 afterwards
+  schedule_state next;
+  struct instant_task {
+    uuid id;
+    timestamp instant, run_at;
+  };
+  std::vector<instant_task> tasks;
+  std::vector<unfired> ledger;
+};
+struct fired_schedule {
+  bool moved = false;      // false: another step is stored, nothing of it was done
+  std::vector<task> tasks; // as stored; none for an instant that had one
+};
+
 class task_store {
 public:
   using timeout = std::chrono::milliseconds;
@@ -186,6 +221,11 @@ public:
   virtual expected<std::vector<queue_summary>> queues(timeout limit) = 0;
   /// What people set, of every queue that the database knows by name.
   virtual expected<std::vector<queue_settings>> settings(timeout limit) = 0;
+  /// By name, after the cursor.
+  virtual expected<schedule_page> schedules(const std::string& cursor, std::size_t most, timeout limit) = 0;
+  virtual expected<std::optional<schedule_record>> find_schedule(const std::string& name, timeout limit) = 0;
+  virtual expected<ledger_page> schedule_ledger(const std::string& name, const std::string& cursor, std::size_t most,
+                                                timeout limit) = 0;
   virtual expected<leader_info> leader(timeout limit) = 0; ///< not_found before the first leader
   virtual expected<timestamp> clock(timeout limit) = 0;
 
@@ -227,6 +267,9 @@ public:
   virtual expected<scan_page> scan(const scan_cursor& from, std::size_t rows, timeout limit) = 0;
   /// The unfinished rows among `ids`, any order.
   virtual expected<std::vector<task>> load(const std::vector<uuid>& ids, timeout limit) = 0;
+  /// Unfinished tasks of these schedules, at most a hundred each.
+  virtual expected<std::map<std::string, std::vector<uuid>>>
+  unfinished_of(const std::vector<std::string>& schedules, timeout limit) = 0;
   /// Sessions that an earlier term left open: who may still hold tasks.
   virtual expected<std::vector<session_row>> sessions(timeout limit) = 0;
 
@@ -240,6 +283,14 @@ public:
   virtual expected<task> reopen(std::uint64_t term, const uuid& id, timeout limit) = 0;
   /// Replaces the queue's settings; the queue need not exist.
   virtual expected<done> set_queue(std::uint64_t term, const queue_settings& settings, timeout limit) = 0;
+  /// Makes the schedule or replaces its definition and state; the answer has the stored times.
+  virtual expected<schedule_record> put_schedule(std::uint64_t term, const schedule_record& record,
+                                                 timeout limit) = 0;
+  /// not_found. Its tasks stay, and the keys of what it fired.
+  virtual expected<done> delete_schedule(std::uint64_t term, const std::string& name, timeout limit) = 0;
+  /// R17: one task for each instant, however often it is asked for; answers in the order asked.
+  virtual expected<std::vector<fired_schedule>>
+  fire_schedules(std::uint64_t term, const std::vector<schedule_firing>& firings, timeout limit) = 0;
   virtual expected<done> open_session(std::uint64_t term, const session_row& row, timeout limit) = 0;
   virtual expected<done> close_session(std::uint64_t term, const std::string& worker,
                                        const std::string& incarnation, timeout limit) = 0;
@@ -253,7 +304,7 @@ public:
     std::int64_t keys_expired = 0;
   };
   /// Makes history partitions for today and the next 7 days, detaches and drops those older than `retention`,
-  /// deletes expired keys.
+  /// deletes expired keys, and keys and ledger rows of schedules that are older.
   virtual expected<upkeep> maintain(duration retention, timeout limit) = 0;
 };
 

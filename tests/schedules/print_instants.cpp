@@ -1,5 +1,6 @@
 // Prints what recurrences give, for the oracles in run.py: reads lines "ZONE|GAP|OVERLAP|FROM|TO|EXPRESSION" (Unix seconds; GAP skip or
-// shift, OVERLAP first or both), answers each with one line of Unix seconds in (FROM, TO], or "error: …".
+// shift, OVERLAP first or both), answers each with one line of Unix seconds in (FROM, TO], or "error: …". An EXPRESSION
+// "RRULE@DTSTART:FREQ=…" is a rule, its DTSTART in Unix seconds.
 #include "schema/recurrence.hpp"
 
 #include <iostream>
@@ -15,7 +16,13 @@ int main() {
     std::getline(in, zone, '|'), std::getline(in, gap, '|'), std::getline(in, overlap, '|');
     std::getline(in, from, '|'), std::getline(in, to, '|'), std::getline(in, text);
     recurrence_spec spec;
-    spec.cron = text;
+    if (text.starts_with("RRULE@")) {
+      const auto colon = text.find(':');
+      spec.anchor = timestamp(std::chrono::seconds(std::stoll(text.substr(6, colon - 6))));
+      spec.rrule = text.substr(colon + 1);
+    } else {
+      spec.cron = text;
+    }
     spec.timezone = zone;
     spec.gap_shift = gap == "shift";
     spec.overlap_both = overlap == "both";

@@ -1,0 +1,1 @@
+SELECT taskmaster.delete_schedule_v1($1, $2)

@@ -1,0 +1,2 @@
+SELECT place, id, run_at, created_at
+  FROM taskmaster.fire_schedules_v1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
