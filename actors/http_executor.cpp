@@ -1,7 +1,7 @@
 #include "actors/http_executor.hpp"
 
 #include "actors/file_descriptor.hpp"
-#include "actors/http_call.hpp"
+#include "actors/http_payload.hpp"
 #include "actors/kept_output.hpp"
 #include "actors/outcomes.hpp"
 #include "actors/retry_after.hpp"
@@ -44,7 +44,7 @@ private:
   bool cut_ = false;
 };
 
-std::unique_ptr<httplib::ClientImpl> make_client(const http_call& call) {
+std::unique_ptr<httplib::ClientImpl> make_client(const http_payload& call) {
   if (!call.tls) return std::make_unique<httplib::ClientImpl>(call.host, call.port);
 #ifdef CPPHTTPLIB_OPENSSL_SUPPORT
   return std::make_unique<httplib::SSLClient>(call.host, call.port);
@@ -94,7 +94,7 @@ execution_result judge(const httplib::Response& response, const kept_output& bod
   return r;
 }
 
-execution_result perform(const http_call& call, duration limit, const run_threads::stop_signal& signal) {
+execution_result perform(const http_payload& call, duration limit, const run_threads::stop_signal& signal) {
   using std::chrono::seconds;
   const auto client = make_client(call);
   if (!client || !client->is_valid())

@@ -40,7 +40,7 @@ std::string problem_text(const answer_json& problem) {
   return text;
 }
 
-int report_failure(const http_client& client, const http_answer& answer, std::ostream& err) {
+int report_failure(const http_client& client, const service_answer& answer, std::ostream& err) {
   if (!answer.reached()) {
     err << "taskmaster: no answer from " << client.where() << " (" << answer.fault
         << "); is it running? Name another with --server\n";
@@ -52,7 +52,7 @@ int report_failure(const http_client& client, const http_answer& answer, std::os
   return exit_codes::failed;
 }
 
-std::optional<answer_json> read_answer(const http_client& client, const http_answer& answer, std::ostream& err) {
+std::optional<answer_json> read_answer(const http_client& client, const service_answer& answer, std::ostream& err) {
   auto json = answer_json::parse(answer.body, nullptr, false);
   if (json.is_object()) return json;
   err << "taskmaster: " << client.where() << " answered something that is no JSON object; is it a TaskMaster?\n";

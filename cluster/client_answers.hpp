@@ -16,13 +16,13 @@ namespace taskmaster {
 using answer_json = nlohmann::ordered_json;
 
 /// Tells on `err` why a request did not go well and returns the exit code. `answer` is not good().
-int report_failure(const http_client& client, const http_answer& answer, std::ostream& err);
+int report_failure(const http_client& client, const service_answer& answer, std::ostream& err);
 
 /// A problem document (RFC 9457) as lines: its detail, then each field at fault.
 std::string problem_text(const answer_json& problem);
 
 /// The answer's JSON; nothing, and a sentence on `err`, when it is none (a proxy's page, say).
-std::optional<answer_json> read_answer(const http_client& client, const http_answer& answer, std::ostream& err);
+std::optional<answer_json> read_answer(const http_client& client, const service_answer& answer, std::ostream& err);
 
 void print_json(std::ostream& out, const answer_json& json);
 

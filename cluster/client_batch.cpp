@@ -60,7 +60,7 @@ public:
 
 private:
   /// 429 says that nothing was taken and when to come back.
-  http_answer send(const std::string& body) {
+  service_answer send(const std::string& body) {
     for (int tries = 0;; ++tries) {
       auto answer = client_.post("/v1/tasks/batch", body);
       if (answer.status != 429 || tries == 20) return answer;

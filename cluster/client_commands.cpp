@@ -21,7 +21,7 @@ struct errand {
 
   std::string task_path(const char* rest = "") const { return "/v1/tasks/" + percent_encode(request.id) + rest; }
 
-  std::optional<answer_json> good_answer(const http_answer& answer, int& code) const {
+  std::optional<answer_json> good_answer(const service_answer& answer, int& code) const {
     if (!answer.good()) {
       code = report_failure(client, answer, err);
       return std::nullopt;

@@ -103,7 +103,7 @@ std::optional<answer_json> body_of(const queue_options& o, std::ostream& err) {
 int run_queue(http_client& client, const queue_options& o, bool json, std::ostream& out, std::ostream& err) {
   using verb = queue_options::verb;
   const auto path = "/v1/queues" + (o.what == verb::list ? std::string() : "/" + percent_encode(o.name));
-  http_answer answer;
+  service_answer answer;
   if (o.what == verb::list || o.what == verb::get) {
     answer = client.get(path);
   } else if (o.what == verb::set) {

@@ -31,8 +31,8 @@ std::string full_address(std::string_view server) {
   return good ? scheme + "://" + std::string(host) + ":" + std::string(port) : "";
 }
 
-http_answer answer_of(const httplib::Result& result) {
-  http_answer answer;
+service_answer answer_of(const httplib::Result& result) {
+  service_answer answer;
   if (!result) {
     answer.fault = httplib::to_string(result.error());
     return answer;
@@ -70,12 +70,12 @@ http_client::~http_client() = default;
 
 bool http_client::valid() const { return parts_ != nullptr; }
 
-http_answer http_client::get(const std::string& path, std::chrono::seconds patience) {
+service_answer http_client::get(const std::string& path, std::chrono::seconds patience) {
   parts_->client.set_read_timeout(patience);
   return answer_of(parts_->client.Get(path));
 }
 
-http_answer http_client::post(const std::string& path, const std::string& json,
+service_answer http_client::post(const std::string& path, const std::string& json,
                               const std::vector<std::pair<std::string, std::string>>& headers, std::chrono::seconds patience) {
   parts_->client.set_read_timeout(patience);
   httplib::Headers sent;
@@ -83,7 +83,7 @@ http_answer http_client::post(const std::string& path, const std::string& json,
   return answer_of(parts_->client.Post(path, sent, json, "application/json"));
 }
 
-http_answer http_client::put(const std::string& path, const std::string& json) {
+service_answer http_client::put(const std::string& path, const std::string& json) {
   parts_->client.set_read_timeout(std::chrono::seconds(60));
   return answer_of(parts_->client.Put(path, json, "application/json"));
 }

@@ -10,7 +10,7 @@
 
 namespace taskmaster {
 
-struct http_answer {
+struct service_answer {
   int status = 0; // 0: no answer, `fault` says why
   std::string body;
   std::string fault;
@@ -33,11 +33,11 @@ public:
   const std::string& where() const { return where_; }
 
   /// `patience`: how long the service may take to begin its answer.
-  http_answer get(const std::string& path, std::chrono::seconds patience = std::chrono::seconds(30));
-  http_answer post(const std::string& path, const std::string& json,
+  service_answer get(const std::string& path, std::chrono::seconds patience = std::chrono::seconds(30));
+  service_answer post(const std::string& path, const std::string& json,
                    const std::vector<std::pair<std::string, std::string>>& headers = {},
                    std::chrono::seconds patience = std::chrono::seconds(60));
-  http_answer put(const std::string& path, const std::string& json);
+  service_answer put(const std::string& path, const std::string& json);
 
 private:
   struct parts;

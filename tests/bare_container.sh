@@ -2,6 +2,7 @@
 # The README's two commands on a bare Debian: a fresh container with nothing but git gets this repository's last commit and runs
 # ./cluster/up.sh, after which tasks go through and survive a stop and a start; then ./tests/run.sh, where only what needs Docker is
 # skipped. Compiles everything from nothing, so it takes the better part of an hour on two cores and is not among the tests of run.sh.
+# With CCACHE=DIR (that of a machine of the same Debian, as `ccache -k cache_dir` names it) what was compiled before is looked up instead.
 #   tests/bare_container.sh [IMAGE] [--up-only]      IMAGE: debian:bookworm-slim, or debian:trixie-slim
 # Needs Docker, and a network that reaches Debian's packages. 77: no Docker here.
 set -euo pipefail
@@ -25,7 +26,10 @@ trap 'exit 143' TERM INT
 git clone -q --bare "$root" "$work/repository.git"
 chmod -R a+rX "$work"
 
-docker run --rm --init --name "$name" -v "$work/repository.git:/repository.git:ro" -e "TESTS=$tests" "$image" bash -euc '
+cache=()
+[ -z "${CCACHE:-}" ] || cache=(-v "$CCACHE:/ccache" -e CCACHE_DIR=/ccache -e CCACHE_BASEDIR=/taskmaster -e CCACHE_NOHASHDIR=1 -e "LANG=${LANG:-C}") # it looks at the locale too
+
+docker run --rm --init --name "$name" "${cache[@]}" -v "$work/repository.git:/repository.git:ro" -e "TESTS=$tests" "$image" bash -euc '
   say() { echo "bare container, $SECONDS s: $*"; }
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends git >/dev/null 2>&1

@@ -1,6 +1,7 @@
 """Separate processes over one PostgreSQL: a scheduler, a coordinator, workers by name. Everything on loopback, ended with the test."""
 import http.client
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -11,7 +12,7 @@ import urllib.parse
 from postgres import Postgres, eventually, free_port
 from die_with_parent import die_with_parent
 
-BINARY = pathlib.Path(__file__).resolve().parents[2] / "build/release/taskmaster"
+BINARY = pathlib.Path(os.environ.get("TASKMASTER_BINARY") or pathlib.Path(__file__).resolve().parents[2] / "build/release/taskmaster")
 
 
 class Node:

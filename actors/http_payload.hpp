@@ -7,7 +7,7 @@
 
 namespace taskmaster {
 
-struct http_call {
+struct http_payload {
   std::string method;
   bool tls = false;
   std::string host; // without brackets
@@ -19,6 +19,6 @@ struct http_call {
 };
 
 /// ec::invalid_argument with the field's name when the payload makes no sense.
-expected<http_call> parse_http_payload(const execution& run);
+expected<http_payload> parse_http_payload(const execution& run);
 
 } // namespace taskmaster

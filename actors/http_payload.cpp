@@ -1,4 +1,4 @@
-#include "actors/http_call.hpp"
+#include "actors/http_payload.hpp"
 
 #include "actors/payload_reader.hpp"
 
@@ -32,7 +32,7 @@ bool header_value(std::string_view s) {
   return std::all_of(s.begin(), s.end(), [](unsigned char c) { return (c >= 0x20 && c != 0x7F) || c == '\t'; });
 }
 
-std::optional<std::string> split_url(std::string_view url, http_call& call) {
+std::optional<std::string> split_url(std::string_view url, http_payload& call) {
   if (url.size() > longest_url) return "is longer than " + std::to_string(longest_url) + " bytes";
   for (const unsigned char c : url)
     if (c <= 0x20 || c >= 0x7F) return "contains a space, a control character or one outside ASCII: percent-encode it";
@@ -74,9 +74,9 @@ std::optional<std::string> split_url(std::string_view url, http_call& call) {
 
 } // namespace
 
-expected<http_call> parse_http_payload(const execution& run) {
+expected<http_payload> parse_http_payload(const execution& run) {
   payload_reader reader(run.payload ? *run.payload : std::string("null"));
-  http_call call;
+  http_payload call;
   const auto url = reader.text("url");
   if (!url)
     reader.fault("/url is missing: where to send the request");
