@@ -10,6 +10,7 @@ scripts=(
   "60   /usr/bin/python3 tests/check_layers.py"
   "60   /usr/bin/python3 tests/check_names.py --self-test"
   "60   /usr/bin/python3 tests/check_names.py"
+  "900  tests/model/run.sh"
   "300  /usr/bin/python3 tests/python/run.py"
   "300  /usr/bin/python3 tests/schedules/run.py"
   "900  /usr/bin/python3 tests/processes/run.py"
