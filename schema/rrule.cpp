@@ -131,6 +131,7 @@ std::int64_t rrule::skip(local_seconds begin) const {
 }
 
 std::optional<local_seconds> rrule::search(local_seconds from, local_seconds until) const {
+  if (never_) return std::nullopt;
   from = std::max(from, start_);
   auto n = number_of(from);
   for (int looked = 0; looked < periods_most; ++looked) {

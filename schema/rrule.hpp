@@ -47,7 +47,7 @@ private:
   std::chrono::weekday week_start_ = std::chrono::Monday;
   std::vector<int> seconds_, minutes_, hours_, month_days_, year_days_, weeks_, months_, positions_; // sorted
   std::vector<nth_weekday> weekdays_;
-  bool hours_named_ = false;
+  bool hours_named_ = false, never_ = false;
   local_seconds start_;
   std::optional<local_seconds> until_;
   std::optional<std::chrono::sys_seconds> until_utc_;

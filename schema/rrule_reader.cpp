@@ -5,6 +5,7 @@
 #include <cctype>
 #include <charconv>
 #include <map>
+#include <numeric>
 
 namespace taskmaster {
 namespace {
@@ -58,6 +59,7 @@ public:
     if (fault_.empty()) judge(parts);
     if (!fault_.empty()) return bad(fault_);
     complete();
+    out_.never_ = !meets_the_clock();
     if (count_) {
       std::vector<local_seconds> all;
       const auto end = out_.start_ + std::chrono::days(36'525);
@@ -157,6 +159,22 @@ private:
     if (nth && plain) fault("BYDAY has days with and without a number");
     if (!r.positions_.empty() && std::none_of(parts.begin(), parts.end(), [](const auto& part) { return part.first.starts_with("BY") && part.first != "BYSETPOS"; }))
       fault("BYSETPOS picks from what another BY… names, and there is none");
+  }
+
+  /// An interval of seconds, minutes or hours comes to certain times of the day only: whether BYHOUR, BYMINUTE and BYSECOND name one of
+  /// them is settled here. A search would try each period of a hundred years.
+  bool meets_the_clock() const {
+    const auto& r = out_;
+    if (r.freq_ < rrule::period::hour) return true;
+    const std::int64_t unit = r.freq_ == rrule::period::hour ? 3600 : r.freq_ == rrule::period::minute ? 60 : 1, day = 86'400;
+    const auto raster = std::gcd(r.interval_ * unit, day);
+    const auto of_day = (r.start_ - std::chrono::floor<std::chrono::days>(r.start_)).count();
+    const auto named = [](const std::vector<int>& list, std::int64_t value) {
+      return list.empty() || std::binary_search(list.begin(), list.end(), static_cast<int>(value));
+    };
+    for (auto t = of_day / unit * unit % raster; t < day; t += raster)
+      if (named(r.hours_, t / 3600) && (unit > 60 || named(r.minutes_, t / 60 % 60)) && (unit > 1 || named(r.seconds_, t % 60))) return true;
+    return false;
   }
 
   /// What is not named comes from the start.
