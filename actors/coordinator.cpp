@@ -17,6 +17,7 @@ coordinator_desk_actor::behavior_type coordinator(coordinator_state::self_ptr se
       [self](retry_atom, const uuid& id) { return self->state.reopen(id); },
       [self](explain_atom, const task& row) -> reasons_answer { return self->state.explain(row); },
       [self](set_queue_atom, const queue_change& change) { return self->state.set_queue(change); },
+      [self](schedule_atom, schedule_command& command) { return self->state.change_schedule(command); },
       [self](workers_atom) -> workers_answer { return self->state.list_workers(); },
       [self](drain_atom, const std::string& id) -> done_answer { return self->state.drain(id); },
       [self](lease_event& event) { self->state.hear_lease(event); },

@@ -8,6 +8,7 @@
 #include "actors/lease_view.hpp"
 #include "actors/metrics.hpp"
 #include "actors/plan.hpp"
+#include "actors/schedule_book.hpp"
 #include "actors/store_lane.hpp"
 #include "actors/worker_proxy.hpp"
 
@@ -56,6 +57,8 @@ public:
   // -- coordinator_limits.cpp: queues' settings, and why a task does not run --------------------------------------------
   caf::result<settings_answer> set_queue(const queue_change& change);
   reasons_answer explain(const task& row);
+  // -- coordinator_schedules.cpp: what fires, and changes of schedules ----------------------------------------------------
+  caf::result<schedule_answer> change_schedule(schedule_command& command);
   /// Hands out, records, refills, arms the clock. Called once for all messages that were waiting.
   void work();
   void wake(); ///< have work() run after what is in the mailbox
@@ -83,6 +86,7 @@ private:
     std::vector<bucket_key> buckets;
     std::vector<session_row> sessions;
     std::vector<queue_settings> settings;
+    std::vector<booked_schedule> schedules;
   };
   using settings_promise = caf::typed_response_promise<settings_answer>;
   struct waiter {
@@ -117,6 +121,21 @@ private:
   void refill();
   void refill_keys();
   void change_next_queue();
+  static expected<std::vector<booked_schedule>> read_schedules(task_store& s);
+  void run_schedules();
+  void fire_round(std::vector<booked_schedule> due);
+  void fired(expected<schedule_round>& round);
+  void next_schedule_order();
+  void put_schedule(const schedule_command& command);
+  void pause_schedule(const schedule_command& command);
+  void remove_schedule(const schedule_command& command);
+  void run_schedule(const schedule_command& command);
+  void write_schedule(booked_schedule changed, bool created);
+  bool schedule_failed(const error& e);
+  void reload_schedules();
+  void take_fired(std::vector<task>& tasks);
+  void answer_schedule_order(schedule_answer answer);
+  void cancel_task(const uuid& id, cancel_promise promise);
   void read_again(std::vector<uuid> ids);
   void hand_out(std::vector<plan::hand_out>& out);
   void acknowledge(const std::vector<plan::settled>& settled);
@@ -158,6 +177,19 @@ private:
   };
   std::deque<queue_order> queue_changes_; // one after the other: each builds on the last
   bool changing_queue_ = false;
+
+  using schedule_promise = caf::typed_response_promise<schedule_answer>;
+  struct schedule_order {
+    schedule_command command;
+    schedule_promise promise;
+  };
+  schedule_book schedules_;
+  std::deque<schedule_order> schedule_orders_; // one after the other, and none while instants are being fired
+  bool order_last_ = false;
+  bool scheduling_ = false;                    // the store has been asked for something about schedules
+  bool schedules_unsure_ = false;              // an answer was lost: read again before anything is decided
+  steady_time schedule_again_{};
+  std::size_t schedules_a_round_ = 500;
 
   std::deque<task_change> outbox_;
   std::vector<task_change> in_flight_; // the batch under way; asked again until the database says

@@ -65,7 +65,9 @@ void coordinator_state::load(const leader_lease& lease) {
               if (!sessions) return sessions.failure();
               auto settings = s.settings(read_limit);
               if (!settings) return settings.failure();
-              return loaded{*scan, std::move(*buckets), std::move(*sessions), std::move(*settings)};
+              auto schedules = read_schedules(s);
+              if (!schedules) return schedules.failure();
+              return loaded{*scan, std::move(*buckets), std::move(*sessions), std::move(*settings), std::move(*schedules)};
             },
             [this, epoch, lease](expected<loaded>& what) {
               if (epoch != epoch_) return;
@@ -81,6 +83,9 @@ void coordinator_state::take_over(const leader_lease& lease, loaded& what) {
   plan_.lead(lease, !awaited_.empty());
   plan_.load_settings(what.settings);
   plan_.load_buckets(what.buckets);
+  schedules_.load(std::move(what.schedules), now());
+  scheduling_ = schedules_unsure_ = false;
+  schedule_again_ = {};
   scan_from_ = what.scan;
   scanning_ = upkeep_running_ = recording_ = false;
   refilling_ = 0;
@@ -141,6 +146,7 @@ void coordinator_state::step_down(const std::string& why) {
   sessions_.clear();
   arrivals_.clear();
   plan_.resign();
+  schedules_.clear();
   outbox_.clear();
   in_flight_.clear();
   recording_ = false;
@@ -160,6 +166,7 @@ void coordinator_state::tick() {
     if (!s.connected && at >= s.grace_ends) given_up.push_back(id);
   for (const auto id : given_up) end_session(id, 0);
   change_next_queue();
+  run_schedules();
   if (!scanning_ && at - last_scan_ >= config_.scan_every) scan();
   if (!upkeep_running_ && (last_upkeep_ == steady_time{} || at - last_upkeep_ >= config_.upkeep_every)) upkeep();
   const auto size = plan_.count();

@@ -45,8 +45,10 @@ void coordinator_state::work() {
   hand_out(out);
   for (auto& c : plan_.take_changes()) outbox_.push_back(std::move(c));
   record();
+  run_schedules();
   refill();
   arm(plan_.next_due(at));
+  if (!scheduling_ && steady() >= schedule_again_) arm(schedules_.next_due());
 }
 
 void coordinator_state::hand_out(std::vector<plan::hand_out>& out) {
@@ -116,6 +118,7 @@ void coordinator_state::acknowledge(const std::vector<plan::settled>& settled) {
   for (const auto& s : settled) {
     if (s.session && !s.fence.none()) out[s.session].tasks.push_back({s.task, s.fence, s.stale, term_});
     if (!s.finished) continue;
+    if (schedules_.task_finished(s.task, now())) wake();
     if (const auto it = waiters_.find(s.task); it != waiters_.end()) {
       for (auto& w : it->second) w.promise.deliver(finish_answer(true));
       waiters_.erase(it);
@@ -254,15 +257,14 @@ void coordinator_state::end_waits() {
 
 caf::result<cancel_answer> coordinator_state::cancel(const uuid& id) {
   auto promise = self_->make_response_promise<cancel_answer>();
-  if (!leading()) {
-    promise.deliver(cancel_answer(not_leading()));
-    return promise;
-  }
+  if (leading()) cancel_task(id, promise);
+  else promise.deliver(cancel_answer(not_leading()));
+  return promise;
+}
+
+void coordinator_state::cancel_task(const uuid& id, cancel_promise promise) {
   const auto decision = plan_.cancel(id);
-  if (decision.step != plan::cancel_step::unknown) {
-    cancel_decided(id, decision, promise);
-    return promise;
-  }
+  if (decision.step != plan::cancel_step::unknown) return cancel_decided(id, decision, promise);
   struct row_or_record {
     std::optional<task> row;
     std::optional<task_record> record;
@@ -287,7 +289,6 @@ caf::result<cancel_answer> coordinator_state::cancel(const uuid& id) {
         }
         cancel_decided(id, plan_.cancel_row(std::move(*found->row)), promise);
       });
-  return promise;
 }
 
 void coordinator_state::cancel_decided(const uuid& id, const plan::cancel_decision& decision, cancel_promise promise) {
@@ -337,6 +338,8 @@ void coordinator_state::fail_promises(const error& why) {
     if (!order.answered) order.promise.deliver(settings_answer(why));
   queue_changes_.clear();
   changing_queue_ = false;
+  for (auto& order : schedule_orders_) order.promise.deliver(schedule_answer(why));
+  schedule_orders_.clear();
   for (auto& [id, list] : cancels_)
     for (auto& p : list) p.deliver(cancel_answer(why));
   cancels_.clear();

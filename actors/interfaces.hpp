@@ -32,6 +32,10 @@ using scheduler_actor = caf::typed_actor<
     caf::replies_to<set_queue_atom, queue_change>::with<queue_answer>,
     // Why a task is not running now.
     caf::replies_to<explain_atom, uuid>::with<explain_answer>,
+    // Changes a schedule, or runs it now or for a past range; passed on to the leader.
+    caf::replies_to<schedule_atom, schedule_command>::with<schedule_answer>,
+    // Schedules as they are stored, and what did not fire.
+    caf::replies_to<schedule_atom, schedule_query>::with<schedule_found_answer>,
     // Who is there, and what each holds.
     caf::replies_to<workers_atom>::with<workers_answer>,
     // Tells one session's worker to finish what it has and leave.
@@ -55,6 +59,8 @@ using coordinator_actor = caf::typed_actor<
     caf::replies_to<explain_atom, task>::with<reasons_answer>,
     // Changes a queue's settings: committed and in effect when answered.
     caf::replies_to<set_queue_atom, queue_change>::with<settings_answer>,
+    // Changes a schedule, or runs it now or for a past range: committed and in effect when answered.
+    caf::replies_to<schedule_atom, schedule_command>::with<schedule_answer>,
     // The sessions of this leader.
     caf::replies_to<workers_atom>::with<workers_answer>,
     // Drains the worker of the session with this id.

@@ -26,6 +26,7 @@ using drain_atom = caf::atom_constant<caf::atom("tm_drain")>;
 using explain_atom = caf::atom_constant<caf::atom("tm_explain")>;
 using queue_atom = caf::atom_constant<caf::atom("tm_queue")>;
 using set_queue_atom = caf::atom_constant<caf::atom("tm_setq")>;
+using schedule_atom = caf::atom_constant<caf::atom("tm_schedul")>;
 using health_atom = caf::atom_constant<caf::atom("tm_health")>;
 using announce_atom = caf::atom_constant<caf::atom("tm_announc")>;
 using live_atom = caf::atom_constant<caf::atom("tm_live")>;
@@ -122,6 +123,38 @@ using explain_answer = expected<explanation>;
 using reasons_answer = expected<std::vector<task_reason>>;
 using settings_answer = expected<queue_settings>;
 
+/// One thing done to one schedule. `put` makes it or replaces its definition; the same definition again changes nothing.
+struct schedule_command {
+  enum class verb : std::uint8_t { put, remove, pause, resume, trigger, backfill };
+  verb what = verb::put;
+  std::string name;
+  schedule_spec spec;                // put
+  std::optional<bool> paused;        // put; nothing: as it is
+  timestamp from, until;             // backfill: every instant from the one to the other; trigger: `from` is when it was asked for
+  bool beside_unfinished = false;    // trigger, backfill: whatever the overlap policy says
+};
+struct schedule_outcome {
+  schedule_record schedule; // as it is now; of `remove`: as it was
+  bool created = false;
+  std::vector<task> tasks;    // trigger, backfill: what was submitted
+  std::uint64_t matched = 0;  // backfill: instants in the range; those that had a task already got no other
+};
+using schedule_answer = expected<schedule_outcome>;
+
+/// Questions about schedules that the database answers.
+struct schedule_query {
+  enum class verb : std::uint8_t { list, find, ledger };
+  verb what = verb::list;
+  std::string name; // find, ledger
+  std::string cursor;
+  std::size_t limit = 100;
+};
+struct schedule_found {
+  schedule_page page; // list; find: the one
+  ledger_page ledger;
+};
+using schedule_found_answer = expected<schedule_found>;
+
 /// Can this node accept tasks, and is there a leader? For /readyz and the log.
 struct health {
   bool database = false;
@@ -157,6 +190,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::live_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::live_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::finish_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::done_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::schedule_command)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::schedule_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::schedule_query)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::schedule_found_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::health)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::execution)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::execution_result)

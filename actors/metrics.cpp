@@ -28,6 +28,8 @@ metrics::metrics(std::shared_ptr<prometheus::Registry> reg)
       lost(counter(*registry, "taskmaster_runs_lost_total", "Runs whose worker was lost")),
       announced(counter(*registry, "taskmaster_tasks_announced_total", "Tasks that schedulers announced")),
       found_by_scan(counter(*registry, "taskmaster_tasks_found_by_scan_total", "Tasks that only the scan brought")),
+      schedules_fired(counter(*registry, "taskmaster_schedule_instants_fired_total", "Instants of schedules that became tasks")),
+      schedules_unfired(counter(*registry, "taskmaster_schedule_instants_unfired_total", "Instants of schedules that did not fire: paused, misfired, overlapped")),
       lateness_seconds(seconds(*registry, "taskmaster_dispatch_lateness_seconds", "From run_at to the assignment")),
       leading(gauge(*registry, "taskmaster_leading", "1 while this coordinator leads")),
       sessions(gauge(*registry, "taskmaster_worker_sessions", "Workers with a session")),

@@ -24,6 +24,8 @@ struct metrics {
   prometheus::Counter& lost;            // runs whose worker was lost
   prometheus::Counter& announced;
   prometheus::Counter& found_by_scan;   // what an announce did not bring
+  prometheus::Counter& schedules_fired;   // instants that became tasks
+  prometheus::Counter& schedules_unfired; // instants that did not: paused, misfired, overlapped
   prometheus::Histogram& lateness_seconds; // hand-out after run_at
   prometheus::Gauge& leading;
   prometheus::Gauge& sessions;

@@ -29,6 +29,8 @@ scheduler_desk_actor::behavior_type scheduler(scheduler_state::self_ptr self, sc
       [self](queue_atom, const std::string& name) { return self->state.queue(name); },
       [self](set_queue_atom, const queue_change& change) { return self->state.set_queue(change); },
       [self](explain_atom, const uuid& id) { return self->state.explain(id); },
+      [self](schedule_atom, const schedule_command& command) { return self->state.change_schedule(command); },
+      [self](schedule_atom, const schedule_query& query) { return self->state.ask_schedules(query); },
       [self](workers_atom) { return self->state.workers(); },
       [self](drain_atom, const std::string& id) { return self->state.drain(id); },
       [self](health_atom) { return self->state.check(); },

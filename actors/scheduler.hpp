@@ -49,6 +49,9 @@ public:
   caf::result<queue_answer> set_queue(const queue_change& change);
   caf::result<explain_answer> explain(const uuid& id);
   caf::result<health> check();
+  // -- scheduler_schedules.cpp --
+  caf::result<schedule_answer> change_schedule(const schedule_command& command);
+  caf::result<schedule_found_answer> ask_schedules(const schedule_query& query);
   // -- scheduler_control.cpp --
   caf::result<wait_answer> wait(const uuid& id, caf::timespan timeout);
   void next_rounds();

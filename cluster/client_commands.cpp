@@ -263,6 +263,7 @@ int run_client_command(const client_request& request, std::istream& in, std::ost
   case command::queues: return queues(e);
   case command::workers: return workers(e);
   case command::queue: return run_queue(client, request.queue, request.json(), out, err);
+  case command::schedule: return run_schedule(client, request, in, out, err);
   case command::explain: return run_explain(client, request.id, request.json(), out, err);
   case command::none: break;
   }

@@ -48,33 +48,38 @@ private:
   CLI::App& app_;
 };
 
+/// What describes the task itself, for `submit` and for what a schedule submits.
+void add_task_flags(command_builder& b, submit_options& o) {
+  b.word("kind", o.kind, "shell, http, or any kind a worker serves; shell when --command is given")->type_name("KIND");
+  b.word("words", o.words, "for shell, after --: one word is a command line for /bin/sh, several are run as they are")->type_name("COMMAND");
+  b.flag("command", o.command, "a command line for /bin/sh (kind shell)", "TEXT");
+  b.flag("payload", o.payload, "what the kind wants, as JSON; @FILE reads a file, - standard input", "JSON");
+  b.flag("env", o.environment, "variable of a shell task; repeatable", "NAME=VALUE")->take_all()->allow_extra_args(false);
+  b.flag("cwd", o.folder, "folder that a shell task runs in", "DIR");
+  b.flag("stdin", o.input, "what a shell task reads", "TEXT");
+  b.flag("queue", o.queue, "queue [default]", "NAME");
+  b.flag("priority", o.priority, "0 to 9, 9 first [0]", "N");
+  b.flag("timeout", o.timeout, "a run that takes longer is ended", "DURATION");
+  b.flag("max-attempts", o.max_attempts, "[5]", "N");
+  b.flag("delivery", o.delivery, "at_least_once or at_most_once (one attempt) [at_least_once]", "MODE");
+  b.flag("concurrency-key", o.concurrency_key, "tasks of a queue with the same key run one at a time, or as the queue says", "KEY");
+  b.flag("label", o.labels, "repeatable", "NAME=VALUE")->take_all()->allow_extra_args(false);
+  b.flag("retry-initial", o.retry_initial, "wait before the second attempt [1s]", "DURATION");
+  b.flag("retry-factor", o.retry_factor, "each wait is this much longer [2]", "X");
+  b.flag("retry-max", o.retry_max, "and at most this long [10m]", "DURATION");
+  b.flag("retry-jitter", o.retry_jitter, "up to this part of the wait is added by chance [0.1]", "X");
+}
+
 void add_submit(CLI::App& app, client_request& chosen) {
   command_builder submit(app, chosen, client_request::command::submit, "submit", "Submit a task, or a file of tasks");
   auto& o = chosen.submit;
-  submit.word("kind", o.kind, "shell, http, or any kind a worker serves; shell when --command is given")->type_name("KIND");
-  submit.word("words", o.words, "for shell, after --: one word is a command line for /bin/sh, several are run as they are")->type_name("COMMAND");
-  submit.flag("command", o.command, "a command line for /bin/sh (kind shell)", "TEXT");
-  submit.flag("payload", o.payload, "what the kind wants, as JSON; @FILE reads a file, - standard input", "JSON");
+  add_task_flags(submit, o);
   submit.flag("batch", o.batch_file, "submit a file of tasks, a JSON array or one JSON object a line; - is standard input", "FILE");
-  submit.flag("env", o.environment, "variable of a shell task; repeatable", "NAME=VALUE")->take_all()->allow_extra_args(false);
-  submit.flag("cwd", o.folder, "folder that a shell task runs in", "DIR");
-  submit.flag("stdin", o.input, "what a shell task reads", "TEXT");
-  submit.flag("queue", o.queue, "queue [default]", "NAME");
   auto* run_at = submit.flag("run-at", o.run_at, "not before, RFC 3339 with an offset: 2030-01-31T12:00:00+01:00", "TIME");
   submit.flag("delay", o.delay, "not before this long from now: 250ms, 1h30m", "DURATION")->excludes(run_at);
-  submit.flag("priority", o.priority, "0 to 9, 9 first [0]", "N");
-  submit.flag("timeout", o.timeout, "a run that takes longer is ended", "DURATION");
   submit.flag("expires-at", o.expires_at, "not started by then: expired", "TIME");
-  submit.flag("max-attempts", o.max_attempts, "[5]", "N");
-  submit.flag("delivery", o.delivery, "at_least_once or at_most_once (one attempt) [at_least_once]", "MODE");
   submit.flag("unique-key", o.unique_key, "one unfinished task with this key at a time; repeated, the first task is shown", "KEY");
   submit.flag("idempotency-key", o.idempotency_key, "the same request within 24 h is the same task", "KEY");
-  submit.flag("concurrency-key", o.concurrency_key, "tasks of a queue with the same key run one at a time, or as the queue says", "KEY");
-  submit.flag("label", o.labels, "repeatable", "NAME=VALUE")->take_all()->allow_extra_args(false);
-  submit.flag("retry-initial", o.retry_initial, "wait before the second attempt [1s]", "DURATION");
-  submit.flag("retry-factor", o.retry_factor, "each wait is this much longer [2]", "X");
-  submit.flag("retry-max", o.retry_max, "and at most this long [10m]", "DURATION");
-  submit.flag("retry-jitter", o.retry_jitter, "up to this part of the wait is added by chance [0.1]", "X");
   // A flag that may carry a value: a word after --wait is KIND, never the time.
   submit.app()
       .add_flag("--wait", o.wait, "wait until it is finished and print its output; exit 1 unless it succeeded. --wait=30s waits that long")
@@ -125,6 +130,57 @@ void add_queue(CLI::App& app, client_request& chosen) {
   }
 }
 
+void add_schedule(CLI::App& app, client_request& chosen) {
+  auto& group = *app.add_subcommand("schedule", "Submit a task again and again: cron, intervals, calendar rules");
+  group.group("Client commands");
+  group.require_subcommand(1);
+  auto& o = chosen.schedule;
+  using verbs = schedule_options::verb;
+  const auto verb = [&](verbs what, const char* name, const char* help) {
+    command_builder builder(group, chosen, client_request::command::schedule, name, help, "schedule");
+    builder.app().callback([&chosen, what] {
+      chosen.what = client_request::command::schedule;
+      chosen.schedule.what = what;
+    });
+    if (what != verbs::list) builder.word("name", o.name, "the schedule")->required()->type_name("NAME");
+    return builder;
+  };
+  auto put = verb(verbs::put, "put", "Make a schedule or replace its definition; then KIND and flags as for submit");
+  put.flag("cron", o.cron, "five or six fields, names, @daily, ~ for a spread by name", "EXPRESSION");
+  put.flag("every", o.every, "a fixed interval: 10m", "DURATION");
+  put.flag("anchor", o.anchor, "what --every counts from, DTSTART of --rrule", "TIME");
+  put.flag("rrule", o.rrule, "RFC 5545: FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=17;BYMINUTE=0", "RULE");
+  put.flag("timezone", o.timezone, "IANA name [UTC]", "ZONE");
+  put.flag("jitter", o.jitter, "each task up to this much later, by a hash [0s]", "DURATION");
+  put.flag("starts-at", o.starts_at, "no instant before", "TIME");
+  put.flag("ends-at", o.ends_at, "no instant after", "TIME");
+  put.flag("overlap", o.overlap, "while a task is unfinished: allow, skip, buffer_one, cancel_running [allow]", "POLICY");
+  put.flag("misfire", o.misfire, "what was missed while nobody led: skip, one, all [one]", "POLICY");
+  put.flag("misfire-window", o.misfire_window, "and not what is older [all: 1h, one: no limit]", "DURATION");
+  put.flag("dst-gap", o.dst_gap, "a time that a clock change leaves out: shift or skip [shift]", "POLICY");
+  put.flag("dst-overlap", o.dst_overlap, "a time that comes twice: first or both [first]", "POLICY");
+  put.flag("file", o.file, "the whole definition as JSON, instead of flags; - is standard input", "FILE");
+  put.app().add_flag("--paused", o.paused, "made paused; left out, it stays as it is")->envname(put.variable_of("paused"));
+  add_task_flags(put, chosen.submit);
+  verb(verbs::get, "get", "Show a schedule");
+  verb(verbs::remove, "delete", "Delete a schedule; its tasks stay");
+  verb(verbs::pause, "pause", "Fire no more");
+  verb(verbs::resume, "resume", "Fire again, from the next instant on");
+  auto trigger = verb(verbs::trigger, "trigger", "Submit its task now, and print the task's id");
+  auto backfill = verb(verbs::backfill, "backfill", "Submit a task for each instant of a past range that has none");
+  backfill.flag("from", o.from, "both ends count", "TIME")->required();
+  backfill.flag("until", o.until, "", "TIME")->required();
+  for (auto* b : {&trigger, &backfill})
+    b->app().add_flag("--allow-overlap", o.allow_overlap, "whatever the overlap policy says")->envname(b->variable_of("allow-overlap"));
+  verb(verbs::preview, "preview", "Print the next instants").flag("count", o.count, "how many", "N")->check(CLI::Range(1, 1'000))->capture_default_str();
+  auto list = verb(verbs::list, "list", "List schedules by name");
+  auto ledger = verb(verbs::ledger, "ledger", "List what did not fire, and why, newest first");
+  for (auto* b : {&list, &ledger}) {
+    b->flag("limit", o.limit, "a page's length", "N")->check(CLI::Range(1, 1'000))->capture_default_str();
+    b->flag("cursor", o.cursor, "go on where a page said", "CURSOR");
+  }
+}
+
 void add_one_or_many(CLI::App& app, client_request& chosen, client_request::command what, const char* name, const char* help,
                      const char* state) {
   command_builder builder(app, chosen, what, name, help);
@@ -144,6 +200,7 @@ void add_client_commands(CLI::App& app, client_request& chosen) {
   add_submit(app, chosen);
   add_list(app, chosen);
   add_queue(app, chosen);
+  add_schedule(app, chosen);
   const auto about_one = [&](command what, const char* name, const char* help) {
     command_builder builder(app, chosen, what, name, help);
     builder.word("id", chosen.id, "the task's id")->required()->type_name("ID");

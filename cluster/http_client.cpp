@@ -88,4 +88,9 @@ service_answer http_client::put(const std::string& path, const std::string& json
   return answer_of(parts_->client.Put(path, json, "application/json"));
 }
 
+service_answer http_client::remove(const std::string& path) {
+  parts_->client.set_read_timeout(std::chrono::seconds(60));
+  return answer_of(parts_->client.Delete(path));
+}
+
 } // namespace taskmaster

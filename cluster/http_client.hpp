@@ -38,6 +38,7 @@ public:
                    const std::vector<std::pair<std::string, std::string>>& headers = {},
                    std::chrono::seconds patience = std::chrono::seconds(60));
   service_answer put(const std::string& path, const std::string& json);
+  service_answer remove(const std::string& path);
 
 private:
   struct parts;

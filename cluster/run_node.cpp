@@ -5,6 +5,7 @@
 #include "cluster/private_postgres.hpp"
 #include "gateway/coordinator_client.hpp"
 #include "gateway/queue_service.hpp"
+#include "gateway/schedule_service.hpp"
 #include "gateway/session_client.hpp"
 #include "gateway/status_server.hpp"
 #include "gateway/task_service.hpp"
@@ -163,6 +164,7 @@ int run_up(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
   auto services = coordinator.services();
   services.push_back(make_task_service(system, scheduler.actor()));
   services.push_back(make_queue_service(system, scheduler.actor()));
+  services.push_back(make_schedule_service(system, scheduler.actor()));
   int code = 0;
   auto grpc = serve_grpc(s.grpc, std::move(services), code);
   if (grpc) {
@@ -202,6 +204,7 @@ int run_scheduler(const node_settings& s) {
   std::vector<std::unique_ptr<grpc::Service>> services;
   services.push_back(make_task_service(system, scheduler.actor()));
   services.push_back(make_queue_service(system, scheduler.actor()));
+  services.push_back(make_schedule_service(system, scheduler.actor()));
   int code = 0;
   auto grpc = serve_grpc(s.grpc, std::move(services), code);
   if (grpc) {

@@ -5,6 +5,7 @@
 #include "gateway/plan_proto.hpp"
 #include "gateway/grpc_status.hpp"
 #include "gateway/queue_proto.hpp"
+#include "gateway/schedule_proto.hpp"
 #include "taskmaster/v1/coordinator.grpc.pb.h"
 
 #include <grpcpp/grpcpp.h>
@@ -189,6 +190,11 @@ coordinator_client_actor::behavior_type coordinator_client(self_ptr self, std::v
         return answer<settings_answer, v1::QueueChange, v1::QueueSettings>(
             self, &async::ChangeQueue, std::move(in), call_limit,
             [name = change.name](const v1::QueueSettings& out) { return read_settings(out, name); });
+      },
+      [self](schedule_atom, const schedule_command& command) {
+        return answer<schedule_answer, v1::ScheduleOrder, v1::ScheduleOrderAnswer>(
+            self, &async::ChangeSchedule, order_of(command), call_limit,
+            [](const v1::ScheduleOrderAnswer& out) -> schedule_answer { return outcome_of(out); });
       },
       [self](workers_atom) {
         return answer<workers_answer, v1::WorkersRequest, v1::WorkersResponse>(self, &async::ListWorkers, {}, call_limit,

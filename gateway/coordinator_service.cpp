@@ -3,6 +3,7 @@
 #include "gateway/plan_proto.hpp"
 #include "gateway/grpc_status.hpp"
 #include "gateway/queue_proto.hpp"
+#include "gateway/schedule_proto.hpp"
 #include "taskmaster/v1/coordinator.grpc.pb.h"
 
 #include <algorithm>
@@ -61,6 +62,15 @@ public:
       return r;
     }
     return ask<settings_answer>(c, [out](const queue_settings& s) { write_settings(*out, s); }, set_queue_atom::value, *change);
+  }
+  reactor* ChangeSchedule(context* c, const v1::ScheduleOrder* in, v1::ScheduleOrderAnswer* out) override {
+    auto command = command_of(*in);
+    if (!command) {
+      auto* r = c->DefaultReactor();
+      refuse(c, r, command.failure());
+      return r;
+    }
+    return ask<schedule_answer>(c, [out](const schedule_outcome& o) { put_outcome(o, *out); }, schedule_atom::value, *command);
   }
   reactor* ListWorkers(context* c, const v1::WorkersRequest*, v1::WorkersResponse* out) override {
     return ask<workers_answer>(c, [out](const std::vector<worker_info>& all) {

@@ -2,6 +2,7 @@
 #include "gateway/http_call.hpp"
 #include "gateway/http_original.hpp"
 #include "gateway/http_queues.hpp"
+#include "gateway/http_schedules.hpp"
 #include "gateway/http_service.hpp"
 #include "gateway/http_tasks.hpp"
 
@@ -79,7 +80,11 @@ std::vector<http_route> make_routes() {
 } // namespace
 
 const std::vector<http_route>& http_routes() {
-  static const auto routes = make_routes();
+  static const auto routes = [] {
+    auto all = make_routes();
+    for (auto& r : schedule_routes()) all.push_back(std::move(r));
+    return all;
+  }();
   return routes;
 }
 

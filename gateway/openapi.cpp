@@ -71,6 +71,7 @@ std::string openapi_document() {
                                  "us ms s m h d, such as 1m30s. Bodies are JSON, at most 16 MiB, under any Content-Type."}};
   for (const auto& route : http_routes()) doc["paths"][route.path][lower(route.method)] = operation(route);
   doc["components"]["schemas"] = ordered_json::parse(openapi_schemas);
+  doc["components"]["schemas"].update(ordered_json::parse(openapi_schedule_schemas));
   return doc.dump();
 }
 

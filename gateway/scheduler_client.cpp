@@ -148,6 +148,8 @@ constexpr char late_write[] = "The scheduler did not answer in time, and the req
 
 constexpr char late_set[] = "The scheduler did not answer in time, and the settings may or may not have changed; look at the queue, or send them again.";
 
+constexpr char late_schedule[] = "The scheduler did not answer in time, and the schedule may or may not have changed; look at it, or ask again.";
+
 void scheduler_client::submit(submit_request request, duration limit, then<submit_answer> done) {
   ask<submit_answer, submit_answer>(limit, late_write, std::move(done), submit_atom::value, std::move(request));
 }
@@ -183,6 +185,12 @@ void scheduler_client::set_queue(queue_change change, duration limit, then<queue
 }
 void scheduler_client::explain(uuid id, duration limit, then<explain_answer> done) {
   ask<explain_answer, explain_answer>(limit, late_read, std::move(done), explain_atom::value, id);
+}
+void scheduler_client::change_schedule(schedule_command command, duration limit, then<schedule_answer> done) {
+  ask<schedule_answer, schedule_answer>(limit, late_schedule, std::move(done), schedule_atom::value, std::move(command));
+}
+void scheduler_client::schedules(schedule_query query, duration limit, then<schedule_found_answer> done) {
+  ask<schedule_found_answer, schedule_found_answer>(limit, late_read, std::move(done), schedule_atom::value, std::move(query));
 }
 void scheduler_client::workers(duration limit, then<workers_answer> done) {
   ask<workers_answer, workers_answer>(limit, late_read, std::move(done), workers_atom::value);

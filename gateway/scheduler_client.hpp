@@ -34,6 +34,8 @@ public:
   void queue(std::string name, duration limit, then<queue_answer> done);
   void set_queue(queue_change change, duration limit, then<queue_answer> done);
   void explain(uuid id, duration limit, then<explain_answer> done);
+  void change_schedule(schedule_command command, duration limit, then<schedule_answer> done);
+  void schedules(schedule_query query, duration limit, then<schedule_found_answer> done);
   void workers(duration limit, then<workers_answer> done);
   void drain(std::string session, duration limit, then<done_answer> done);
   void health(duration limit, then<expected<taskmaster::health>> done);

@@ -121,6 +121,17 @@ struct fake_service {
       r.set_content(R"({"workers":[{"id":"s1","name":"evil\u001b[31m","state":"connected","slots":4,"tasks":["a","b"],"queues":[],"kinds":["shell","http"]}]})",
                     "application/json");
     });
+    const auto schedule = [this](const httplib::Request& q, httplib::Response& r) {
+      remember(q);
+      r.set_content(R"({"name":"s","cron":"0 3 * * *","timezone":"UTC","paused":false,"overlap":"allow","next_at":null,"last_at":null,"version":2,
+                        "task":{"kind":"k","queue":"default"},"warnings":["it never fires"],"instants":["2030-01-01T03:00:00.000000Z"],
+                        "matched":7,"submitted":5,"id":"the-task","ledger":[{"instant":"a","until":"b","count":3,"reason":"paused","decided_at":"d"}]})",
+                    "application/json");
+    };
+    server.Put("/v1/schedules/s", schedule);
+    server.Get(R"(/v1/schedules/s.*)", schedule);
+    server.Delete("/v1/schedules/s", schedule);
+    server.Post(R"(/v1/schedules/s/.*)", schedule);
     server.Get("/page", [](const httplib::Request&, httplib::Response& r) { r.set_content("<html>", "text/html"); });
     port = server.bind_to_any_port("127.0.0.1");
     thread = std::thread([this] { server.listen_after_bind(); });
@@ -149,7 +160,7 @@ ran run(const std::string& server, std::vector<std::string> words, const std::st
   app.require_subcommand(0, 1);
   client_request request;
   add_client_commands(app, request);
-  words.insert(words.begin() + 1, {"--server", server});
+  words.insert(words.begin() + (words[0] == "schedule" ? 2 : 1), {"--server", server});
   std::reverse(words.begin(), words.end()); // as CLI11 wants its vectors
   ran result;
   try {
@@ -373,4 +384,33 @@ TEST_CASE("a flag may come from the environment, named by its command") {
   ::unsetenv("TASKMASTER_OUTPUT");
   CHECK(json::parse(r.out)["id"] == id);
   CHECK(json::parse(service.bodies.at(0))["queue"] == "from-env");
+}
+
+TEST_CASE("schedule: flags become a definition, answers read well") {
+  fake_service service;
+  auto r = run(service, {"schedule", "put", "s", "--cron", "0 3 * * *", "--timezone", "Europe/Berlin", "--dst-gap", "skip", "--overlap", "buffer_one", "--paused",
+                         "shell", "--queue", "q", "--", "echo", "hi"});
+  CHECK(r.code == exit_codes::done);
+  CHECK(json::parse(service.bodies.at(0)) == json{{"cron", "0 3 * * *"}, {"timezone", "Europe/Berlin"}, {"dst", {{"gap", "skip"}}}, {"overlap", "buffer_one"},
+                                                  {"paused", true}, {"task", {{"kind", "shell"}, {"queue", "q"}, {"payload", {{"argv", {"echo", "hi"}}}}}}});
+  CHECK(r.out.find("0 3 * * *") != std::string::npos);
+  CHECK(r.err == "taskmaster: s: it never fires\n");
+  r = run(service, {"schedule", "put", "s", "--every", "1m", "k", "--payload", "12345678901234567890123"});
+  CHECK(service.bodies.at(1).find("12345678901234567890123") != std::string::npos);
+  CHECK(run(service, {"schedule", "put", "s", "--every", "1m"}).code == exit_codes::usage); // no KIND
+  CHECK(run(service, {"schedule", "put", "s", "--file", "/nowhere"}).code == exit_codes::usage);
+  run(service, {"schedule", "put", "s", "--file", "-"}, R"({"task": {"kind": "k"}})");
+  CHECK(service.bodies.at(2) == R"({"task": {"kind": "k"}})");
+
+  CHECK(run(service, {"schedule", "trigger", "s", "--allow-overlap"}).out == "the-task\n");
+  CHECK(service.bodies.at(3) == R"({"overlap":"allow"})");
+  CHECK(run(service, {"schedule", "backfill", "s", "--from", "2030-01-01T00:00:00Z", "--until", "2030-01-02T00:00:00Z"}).out == "5 of 7 instants got a task\n");
+  CHECK(json::parse(service.bodies.at(4)) == json{{"from", "2030-01-01T00:00:00Z"}, {"until", "2030-01-02T00:00:00Z"}});
+  r = run(service, {"schedule", "preview", "s", "--count", "3"});
+  CHECK(r.out == "2030-01-01T03:00:00.000000Z\n");
+  CHECK(service.targets.at(5) == "/v1/schedules/s/preview?count=3");
+  CHECK(run(service, {"schedule", "ledger", "s"}).out == "INSTANT  REASON  COUNT  UNTIL  DECIDED\na        paused      3  b      d\n");
+  CHECK(run(service, {"schedule", "delete", "s"}).out == "deleted\n");
+  CHECK(run(service, {"schedule", "pause", "s"}).code == exit_codes::done);
+  CHECK(run(service, {"schedule", "backfill", "s"}).code == exit_codes::usage);
 }

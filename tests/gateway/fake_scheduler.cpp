@@ -155,6 +155,45 @@ scheduler_actor::behavior_type fake(fake_self self, std::shared_ptr<script> told
           return s.why;
         });
       },
+      [self](schedule_atom, const schedule_command& command) {
+        return play<schedule_answer>(self, [&](script& s) -> schedule_answer {
+          s.commands.push_back(command);
+          auto found = s.schedules.find(command.name);
+          schedule_outcome out;
+          out.created = found == s.schedules.end();
+          if (command.what == schedule_command::verb::put) {
+            auto& r = s.schedules[command.name];
+            r.spec = command.spec;
+            r.state.paused = command.paused.value_or(r.state.paused);
+            r.state.next_at = schedule::make(r.spec)->when().next(fixed_now());
+            r.created_at = r.updated_at = fixed_now();
+            r.tzdata = "2030a";
+            out.schedule = r;
+            return out;
+          }
+          if (out.created) return error(ec::not_found, "No schedule " + command.name + ".");
+          found->second.state.paused = command.what == schedule_command::verb::pause;
+          out.created = false;
+          out.schedule = found->second;
+          out.tasks = s.run_tasks;
+          out.matched = s.run_tasks.size() + 1;
+          if (command.what == schedule_command::verb::remove) s.schedules.erase(found);
+          return out;
+        });
+      },
+      [self](schedule_atom, const schedule_query& query) {
+        return play<schedule_found_answer>(self, [&](script& s) -> schedule_found_answer {
+          s.queries.push_back(query);
+          schedule_found out;
+          if (query.what == schedule_query::verb::list)
+            for (const auto& [name, r] : s.schedules) out.page.schedules.push_back(r);
+          else if (const auto found = s.schedules.find(query.name); found != s.schedules.end()) out.page.schedules.push_back(found->second);
+          else return error(ec::not_found, "No schedule " + query.name + ".");
+          out.page.next_cursor = out.ledger.next_cursor = s.next_cursor;
+          out.ledger.rows = s.ledger;
+          return out;
+        });
+      },
       [self](workers_atom) { return play<workers_answer>(self, [&](script& s) -> workers_answer { return s.workers; }); },
       [self](drain_atom, const std::string& id) {
         return play<done_answer>(self, [&](script& s) -> done_answer {

@@ -22,6 +22,9 @@ struct script {
   std::vector<attempt_record> attempts;
   std::vector<queue_info> queues;
   std::map<std::string, queue_settings> settings; // what set_queue made; get knows these
+  std::map<std::string, schedule_record> schedules; // what put made; the other verbs know these
+  std::vector<task> run_tasks;                      // what a trigger or backfill submits
+  std::vector<ledger_row> ledger;
   explanation why;                                // of every known task
   std::vector<worker_info> workers;
   taskmaster::health health{true, true, ""};
@@ -31,6 +34,8 @@ struct script {
   std::vector<task_spec> submitted;
   std::vector<task_filter> filters;
   std::vector<bulk_request> bulks;
+  std::vector<schedule_command> commands;
+  std::vector<schedule_query> queries;
   std::vector<std::string> drained;
   std::vector<duration> waits;
   std::size_t calls = 0;
