@@ -101,6 +101,7 @@ private:
   void step_down(const std::string& why);
   void scan();
   void upkeep();
+  void audit();
   bool leading() const;
   error not_leading() const;
   steady_time steady() const { return self_->system().clock().now(); }
@@ -167,7 +168,7 @@ private:
 
   scan_cursor scan_from_;
   bool scanning_ = false, upkeep_running_ = false;
-  steady_time last_scan_{}, last_upkeep_{};
+  steady_time last_scan_{}, last_upkeep_{}, last_audit_{};
   std::size_t refilling_ = 0;
 
   struct queue_order {

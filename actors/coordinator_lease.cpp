@@ -10,6 +10,7 @@ namespace {
 constexpr auto tick_every = std::chrono::milliseconds(50);
 constexpr auto read_limit = std::chrono::milliseconds(5'000);
 constexpr std::size_t scan_rows = 5'000;
+constexpr auto audit_every = std::chrono::minutes(1);
 
 } // namespace
 
@@ -168,6 +169,7 @@ void coordinator_state::tick() {
   change_next_queue();
   run_schedules();
   if (!scanning_ && at - last_scan_ >= config_.scan_every) scan();
+  if (at - last_audit_ >= audit_every) audit();
   if (!upkeep_running_ && (last_upkeep_ == steady_time{} || at - last_upkeep_ >= config_.upkeep_every)) upkeep();
   const auto size = plan_.count();
   meters_->sessions.Set(static_cast<double>(sessions_.size()));
@@ -215,6 +217,13 @@ void coordinator_state::upkeep() {
         if (kept->made || kept->dropped)
           spdlog::info("history: {} days ahead have a partition, {} made, {} dropped", kept->days_ahead, kept->made, kept->dropped);
       });
+}
+
+void coordinator_state::audit() {
+  last_audit_ = steady();
+  const auto fault = plan_.audit();
+  meters_->invariant_faults.Set(fault.empty() ? 0 : 1);
+  if (!fault.empty()) spdlog::error("the plan contradicts itself: {}; please report this", fault);
 }
 
 void coordinator_state::stop() {

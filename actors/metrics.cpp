@@ -36,6 +36,7 @@ metrics::metrics(std::shared_ptr<prometheus::Registry> reg)
       running(gauge(*registry, "taskmaster_tasks_running", "Tasks handed out and not settled")),
       planned(gauge(*registry, "taskmaster_plan_tasks", "Tasks in the plan's windows")),
       tombstones(gauge(*registry, "taskmaster_plan_tombstones", "Tasks remembered as changed a moment ago")),
+      invariant_faults(gauge(*registry, "taskmaster_invariant_faults", "1 when the plan's count of itself failed in the last minute; must be 0")),
       history_days_ahead(gauge(*registry, "taskmaster_history_days_ahead", "Days from today on that have a history partition")) {}
 
 } // namespace taskmaster

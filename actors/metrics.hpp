@@ -32,6 +32,7 @@ struct metrics {
   prometheus::Gauge& running;
   prometheus::Gauge& planned;           // tasks in memory
   prometheus::Gauge& tombstones;
+  prometheus::Gauge& invariant_faults;  // alarm above 0: a fault of ours, the log has it
   prometheus::Gauge& history_days_ahead; // alarm below 2: tomorrow's outcomes would have no partition
 };
 

@@ -212,7 +212,7 @@ public:
   /// How many tasks count against the limits of this queue, or of one key of it.
   std::size_t running_in(const std::string& queue) const;
   std::size_t running_in(const std::string& queue, const std::string& key) const;
-  /// For tests: whether what is counted is what is there. Empty: it is.
+  /// Whether what is counted is what is there, and whatever is handed out is in the hands of a session. Empty: it is. Walks every entry.
   std::string audit() const;
 
 private:

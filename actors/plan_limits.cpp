@@ -176,6 +176,7 @@ std::string plan::audit() const {
     ++users[e->home];
     const bool counts = e->state != entry_state::waiting && (e->state != entry_state::settling || !e->fence.none());
     if (counts != e->busy) return id.str() + " is counted wrongly";
+    if (e->state == entry_state::assigned && !sessions_.contains(e->session)) return id.str() + " is handed out to nobody";
     if (!counts) continue;
     ++busy[e->home->key];
     ++busy_queues[e->home->key->home];

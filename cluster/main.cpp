@@ -1,5 +1,6 @@
 // The one binary: node commands (up, scheduler, coordinator, worker, migrate) and client commands.
 #include "cluster/client_commands.hpp"
+#include "cluster/doctor.hpp"
 #include "cluster/log.hpp"
 #include "cluster/run_node.hpp"
 
@@ -10,6 +11,7 @@
 int main(int argc, char** argv) {
   taskmaster::node_settings node;
   taskmaster::client_request client;
+  taskmaster::doctor_options doctor;
   CLI::App app("TaskMaster: a durable task scheduler. Tasks over HTTP, gRPC or SQL; PostgreSQL remembers; workers in any language.\n"
                "Every flag is also a TASKMASTER_… variable and a key of a TOML file (--config).",
                "taskmaster");
@@ -18,6 +20,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "taskmaster 0.1.0");
   taskmaster::add_node_commands(app, node);
   taskmaster::add_client_commands(app, client);
+  taskmaster::add_doctor_command(app, doctor);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -26,6 +29,7 @@ int main(int argc, char** argv) {
   }
   if (client.what != taskmaster::client_request::command::none)
     return taskmaster::run_client_command(client, std::cin, std::cout, std::cerr);
+  if (doctor.chosen) return taskmaster::run_doctor(doctor, std::cout, std::cerr);
   if (node.what == taskmaster::node_settings::role::none) {
     std::cerr << app.help();
     return 2;

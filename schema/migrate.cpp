@@ -79,6 +79,14 @@ expected<std::vector<std::string>> warnings_of(connection& db, steady_time deadl
 
 } // namespace
 
+expected<schema_version> schema_version_of(const std::string& url, std::chrono::milliseconds limit) {
+  connection db(url, "taskmaster");
+  const auto found = version_of(db, std::chrono::steady_clock::now() + limit);
+  if (!found) return found.failure();
+  const auto known = migrations();
+  return schema_version{*found, known.empty() ? 0 : known.back().version};
+}
+
 expected<migrated> migrate(const std::string& url, std::chrono::milliseconds limit) {
   auto deadline = std::chrono::steady_clock::now() + limit;
   connection db(url, "taskmaster migrate");

@@ -16,6 +16,13 @@ struct migrated {
   std::vector<std::string> warnings; // fsync off, synchronous_commit off, …: what weakens the promise
 };
 
+struct schema_version {
+  int found = 0; // 0: no schema yet
+  int known = 0; // the newest that this binary has
+};
+/// Reads only.
+expected<schema_version> schema_version_of(const std::string& url, std::chrono::milliseconds limit);
+
 expected<migrated> migrate(const std::string& url, std::chrono::milliseconds limit);
 
 } // namespace taskmaster

@@ -1,0 +1,77 @@
+#include "schema/checkup.hpp"
+
+#include "schema/migrate.hpp"
+#include "schema/postgres_connection.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace taskmaster {
+namespace {
+
+using namespace postgres;
+using grade = finding::type;
+
+finding::type grade_of(std::string_view text) {
+  for (const auto g : {grade::good, grade::note, grade::warn})
+    if (to_string(g) == text) return g;
+  return grade::bad;
+}
+
+/// Both clocks are read around one question: the database's must lie between, or differs by what is missing at least.
+finding clocks(connection& db, steady_time deadline) {
+  const auto before = std::chrono::system_clock::now();
+  const auto read = db.run("clock", {}, deadline, effect::read);
+  const auto after = std::chrono::system_clock::now();
+  if (!read) return {grade::warn, "clocks", read.failure().message, ""};
+  const auto there = read->timestamp(0, 0);
+  const auto lag = std::chrono::duration_cast<duration>(before - there), lead = std::chrono::duration_cast<duration>(there - after);
+  const auto off = std::max({lag, lead, duration{0}});
+  if (off <= std::chrono::milliseconds(500))
+    return {grade::good, "clocks", "this machine and the database agree to " + format_duration(std::chrono::ceil<std::chrono::milliseconds>(off)), ""};
+  return {grade::warn, "clocks", "the database's clock is " + std::string(lag > lead ? "behind" : "ahead of") + " this machine's by " + format_duration(off) + " or more",
+          "tasks start by the database's clock; set the time of both by NTP"};
+}
+
+} // namespace
+
+std::string_view to_string(finding::type g) {
+  constexpr std::array<std::string_view, 4> names{"good", "note", "warn", "bad"};
+  return names[static_cast<std::size_t>(g)];
+}
+
+expected<std::vector<finding>> check_up(const std::string& url, std::chrono::milliseconds each) {
+  connection db(url, "taskmaster doctor");
+  const auto deadline = [&] { return std::chrono::steady_clock::now() + each; };
+  if (const auto there = db.connect(deadline()); !there) return there.failure();
+  if (const auto calm = db.run_script("SET default_transaction_read_only = on; SET statement_timeout = " + std::to_string(each.count()), deadline()); !calm)
+    return calm.failure();
+  std::vector<finding> out;
+  const auto version = schema_version_of(url, each);
+  if (!version) return version.failure();
+  const auto& [found, known] = *version;
+  const auto told = "version " + std::to_string(found) + ", this binary knows " + std::to_string(known);
+  if (found == 0) {
+    out.push_back({grade::bad, "schema", "there is no taskmaster schema in this database", "run: taskmaster migrate, or start any role"});
+    return out;
+  }
+  if (found < known) out.push_back({grade::warn, "schema", told, "run: taskmaster migrate"});
+  else if (found > known) out.push_back({grade::bad, "schema", told, "use a newer taskmaster"});
+  else out.push_back({grade::good, "schema", told, ""});
+  out.push_back(clocks(db, deadline()));
+  for (const auto* check : {"server", "leader", "history", "sessions", "bloat", "outcomes", "keys", "overdue"}) {
+    const auto rows = db.run(std::string("check_") + check, {}, deadline() + std::chrono::seconds(1), effect::read);
+    if (!rows) {
+      out.push_back({grade::warn, check, "could not be looked at: " + rows.failure().message, ""});
+      continue;
+    }
+    std::vector<finding> mine;
+    for (int row = 0; row < rows->count(); ++row) mine.push_back({grade_of(rows->text(row, 0)), check, rows->text(row, 1), rows->text(row, 2)});
+    // "All is well" is said only where nothing else is.
+    if (mine.size() > 1) std::erase_if(mine, [](const finding& f) { return f.grade == grade::good; });
+    out.insert(out.end(), mine.begin(), mine.end());
+  }
+  return out;
+}
+
+} // namespace taskmaster
