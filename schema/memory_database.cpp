@@ -155,6 +155,7 @@ change_answer memory_database::change(const task_change& what) {
 }
 
 change_answer memory_database::finish(row r, const task_change& what) {
+  if (r.followed) follow_ups_.emplace(next_note_++, what.id);
   if (!r.task.unique_key.empty()) unique_keys_.erase(r.task.unique_key);
   if (what.state != task_state::succeeded && (!what.fence.none() || what.started_at))
     note_run(r.task, what, outcome_of(what.state, what.reason));
@@ -200,6 +201,7 @@ expected<task> memory_database::reopen(const uuid& id) {
   t.run_at = now();
   t.marked = {};
   t.reason.clear();
+  r.followed = false;
   if (t.expires_at && *t.expires_at <= t.run_at)
     t.expires_at.reset(); // else it would expire before it could start
   auto answer = t;
@@ -230,6 +232,7 @@ task_record memory_database::show(const row& r) const {
   shown.state = r.task.run_at <= now() ? task_state::ready : task_state::scheduled;
   shown.reason = r.task.reason;
   shown.fence = r.task.marked;
+  shown.waits_for = r.waits_for;
   return shown;
 }
 

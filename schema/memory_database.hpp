@@ -15,6 +15,8 @@ public:
     taskmaster::task task;
     std::map<std::string, std::string> labels;
     std::uint64_t xid = 0; // of its last change, as tasks.xid
+    std::int32_t waits_for = 0;
+    bool followed = false;
   };
   struct idempotency_entry {
     uuid task;
@@ -33,6 +35,10 @@ public:
   timestamp now() const { return clock_(); }
 
   inserted insert(const new_task& wanted);
+  // memory_graph.cpp
+  std::vector<inserted> insert_graph(const std::vector<new_task>& rows);
+  std::vector<edge> awaits(const uuid& id, std::size_t most) const;
+  follow_up_page follow_up(std::size_t most);
   change_answer change(const task_change& what);
   expected<task> reopen(const uuid& id);
   /// Deletes what is finished longer than `retention`, and expired keys (the answer counts those).
@@ -69,6 +75,13 @@ private:
   void put(row r);
   row take(std::map<uuid, row>::iterator at);
   change_answer finish(row r, const task_change& what);
+  struct settled_edges {
+    std::int32_t count = 0;
+    std::optional<std::pair<task_state, uuid>> bad; // the end that the child shall have, and the parent that it is for
+    std::string bad_state;
+  };
+  void settle(const uuid& child, const settled_edges& edges, follow_up_page& page);
+  void release(std::map<uuid, row>::iterator at, timestamp run_at, std::string reason, follow_up_page& page);
   void note_run(const task& t, const task_change& what, std::string outcome);
 
   std::function<timestamp()> clock_;
@@ -78,6 +91,10 @@ private:
   };
   std::map<std::pair<std::string, timestamp>, firing> firings_;
   std::map<std::string, std::map<timestamp, ledger_row>> ledger_;
+  std::map<uuid, std::map<uuid, edge>> edges_;  // parent -> child -> edge
+  std::map<uuid, std::set<uuid>> parents_;      // child -> parents
+  std::map<std::uint64_t, uuid> follow_ups_;
+  std::uint64_t next_note_ = 1;
   std::map<std::string, uuid> unique_keys_;
   std::map<std::string, idempotency_entry> idempotency_keys_;
 };

@@ -1,5 +1,6 @@
 #include "schema/memory_store.hpp"
 
+#include "schema/graph.hpp"
 #include "schema/memory_database.hpp"
 
 #include <algorithm>
@@ -22,6 +23,7 @@ bool carries(const std::map<std::string, std::string>& labels,
 
 bool passes(const task_record& r, const task_filter& f) {
   if ((!f.queue.empty() && r.task.queue != f.queue) || (!f.kind.empty() && r.task.kind != f.kind) ||
+      (!f.group.empty() && options_of(r.task.options).group != f.group) ||
       !carries(r.labels, f.labels))
     return false;
   if (!f.ids.empty() && std::find(f.ids.begin(), f.ids.end(), r.task.id) == f.ids.end()) return false;
@@ -47,6 +49,11 @@ public:
     answers.reserve(wanted.size());
     for (const auto& w : wanted) answers.push_back(db_->insert(w));
     return answers;
+  }
+
+  expected<std::vector<inserted>> insert_graph(const std::vector<new_task>& rows, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    return db_->insert_graph(rows);
   }
 
   expected<std::optional<task_record>> find(const uuid& id, timeout) override {
@@ -94,6 +101,11 @@ public:
         at != db_->history.end() && at->second.state == task_state::succeeded)
       if (auto run = last_run(at->second)) runs.push_back(*run);
     return runs;
+  }
+
+  expected<std::vector<edge>> awaits(const uuid& id, std::size_t most, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    return db_->awaits(id, most);
   }
 
   expected<std::vector<queue_summary>> queues(timeout) override {
@@ -202,6 +214,7 @@ public:
     if (window == db_->windows.end()) return page;
     std::size_t sum = 0;
     for (auto at = window->second.upper_bound({after.run_at, after.id}); at != window->second.end(); ++at) {
+      if (at->first == timestamp::max()) break; // from here on they wait for others
       if (page.tasks.size() >= rows || (sum >= bytes && !page.tasks.empty())) {
         page.more = true;
         break;
@@ -250,6 +263,7 @@ public:
     std::size_t bytes = 0;
     for (; at != db_->by_xid.end() && page.tasks.size() < rows; ++at) {
       const auto& t = db_->tasks.at(at->second).task;
+      if (waits(t)) continue;
       bytes += t.payload->size();
       if (bytes > limits::page_bytes && !page.tasks.empty()) {
         page.more = true;
@@ -295,6 +309,12 @@ public:
     for (const auto& change : changes) answer.answers.push_back(db_->change(change));
     answer.now = db_->now();
     return answer;
+  }
+
+  expected<follow_up_page> follow_up(std::uint64_t term, std::size_t most, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    if (auto over = db_->deposed(term)) return *over;
+    return db_->follow_up(most);
   }
 
   expected<task> reopen(std::uint64_t term, const uuid& id, timeout) override {
@@ -369,6 +389,7 @@ private:
     if (window == db_->windows.end()) return page;
     std::size_t sum = 0, walked = 0;
     for (auto at = window->second.upper_bound({after.run_at, after.id}); at != window->second.end(); ++at) {
+      if (at->first == timestamp::max()) break;
       const auto& t = db_->tasks.at(at->second).task;
       const bool full = passes(t) && (page.tasks.size() >= rows || (sum >= bytes && !page.tasks.empty()));
       if (full || walked == walk) {

@@ -35,7 +35,7 @@ public:
     if (auto fault = store_all(plain, false)) return *fault;
     for (const auto& wave : waves())
       if (auto fault = store_all(wave, true)) return *fault;
-    note_queues();
+    note_queues(db_, known_queues_, wanted_, answers_, deadline_);
     return std::move(answers_);
   }
 
@@ -75,7 +75,7 @@ private:
   /// A fault that concerns the whole call, or nothing: each row then has its answer.
   std::optional<error> store(portion rows, bool with_keys) {
     auto answer =
-        db_.run(with_keys ? "insert_keyed" : "insert", arguments(rows, with_keys), deadline_, effect::write);
+        db_.run(with_keys ? "insert_keyed" : "insert", insert_arguments(wanted_, rows, with_keys), deadline_, effect::write);
     if (answer) {
       with_keys ? take_keyed(rows, *answer) : take_plain(rows, *answer);
       stored_something_ = true;
@@ -104,50 +104,6 @@ private:
     else
       refused = error{ec::invalid_argument, "the database does not take this task: " + fault.message};
     return std::nullopt;
-  }
-
-  parameters arguments(portion rows, bool with_keys) const {
-    array ids(type::uuid), queues(type::text), kinds(type::text), priorities(type::int4),
-        run_ats(type::timestamptz), delays(type::interval), payloads(type::bytea), timeouts(type::interval),
-        expires_ats(type::timestamptz), max_attempts(type::int4), initials(type::interval),
-        factors(type::float8), maxs(type::interval), jitters(type::float8), at_most_onces(type::boolean),
-        unique_keys(type::text), concurrency_keys(type::text), labels(type::jsonb), options(type::jsonb),
-        idempotency_keys(type::text), fingerprints(type::bytea);
-    for (auto i : rows) {
-      const auto& spec = wanted_[i].spec;
-      ids.add(wanted_[i].id);
-      queues.add(spec.queue);
-      kinds.add(spec.kind);
-      priorities.add(spec.priority);
-      run_ats.add(spec.run_at);
-      delays.add(spec.delay.value_or(duration{0}));
-      payloads.add(spec.payload);
-      timeouts.add(spec.timeout);
-      expires_ats.add(spec.expires_at);
-      max_attempts.add(answers_[i].task.max_attempts);
-      initials.add(spec.retry.initial);
-      factors.add(spec.retry.factor);
-      maxs.add(spec.retry.max);
-      jitters.add(spec.retry.jitter);
-      at_most_onces.add(spec.delivery == delivery_mode::at_most_once);
-      unique_keys.add_or_null(spec.unique_key);
-      concurrency_keys.add_or_null(spec.concurrency_key);
-      spec.labels.empty() ? labels.add_null() : labels.add_bytes(encode_jsonb(spec.labels));
-      const auto set = to_json(spec.options);
-      set.empty() ? options.add_null() : options.add_bytes("\1" + set);
-      if (with_keys) {
-        idempotency_keys.add_or_null(spec.idempotency_key);
-        fingerprints.add_or_null(wanted_[i].fingerprint);
-      }
-    }
-    parameters p;
-    for (auto* a : {&ids, &queues, &kinds, &priorities, &run_ats, &delays, &payloads, &timeouts, &expires_ats,
-                    &max_attempts, &initials, &factors, &maxs, &jitters, &at_most_onces, &unique_keys,
-                    &concurrency_keys, &labels})
-      p.add(std::move(*a));
-    if (with_keys) p.add(std::move(idempotency_keys)).add(std::move(fingerprints));
-    p.add(std::move(options));
-    return p;
   }
 
   void take_plain(portion asked, const rows& answer) {
@@ -181,22 +137,6 @@ private:
     t.created_at = answer.timestamp(row, column + 1);
   }
 
-  /// After the tasks: a name that could not be noted is noted by the next upkeep, so a failure here is none
-  /// of the caller's.
-  void note_queues() {
-    constexpr std::size_t most = 10'000;
-    std::set<std::string> fresh;
-    for (std::size_t i = 0; i < wanted_.size(); ++i)
-      if (!answers_[i].refused && !known_queues_.contains(wanted_[i].spec.queue))
-        fresh.insert(wanted_[i].spec.queue);
-    if (fresh.empty()) return;
-    array names(type::text);
-    for (const auto& name : fresh) names.add(name);
-    if (!db_.run("insert_queues", parameters().add(std::move(names)), deadline_, effect::write)) return;
-    if (known_queues_.size() + fresh.size() > most) known_queues_.clear();
-    known_queues_.merge(fresh);
-  }
-
   connection& db_;
   std::set<std::string>& known_queues_;
   const std::vector<new_task>& wanted_;
@@ -206,6 +146,64 @@ private:
 };
 
 } // namespace
+
+void note_queues(connection& db, std::set<std::string>& known_queues, const std::vector<new_task>& wanted,
+                 const std::vector<inserted>& answers, steady_time deadline) {
+  constexpr std::size_t most = 10'000;
+  std::set<std::string> fresh;
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    if (!answers[i].refused && !known_queues.contains(wanted[i].spec.queue)) fresh.insert(wanted[i].spec.queue);
+  if (fresh.empty()) return;
+  array names(type::text);
+  for (const auto& name : fresh) names.add(name);
+  if (!db.run("insert_queues", parameters().add(std::move(names)), deadline, effect::write)) return;
+  if (known_queues.size() + fresh.size() > most) known_queues.clear();
+  known_queues.merge(fresh);
+}
+
+parameters insert_arguments(const std::vector<new_task>& wanted, std::span<const std::size_t> rows, bool with_keys) {
+  array ids(type::uuid), queues(type::text), kinds(type::text), priorities(type::int4),
+      run_ats(type::timestamptz), delays(type::interval), payloads(type::bytea), timeouts(type::interval),
+      expires_ats(type::timestamptz), max_attempts(type::int4), initials(type::interval),
+      factors(type::float8), maxs(type::interval), jitters(type::float8), at_most_onces(type::boolean),
+      unique_keys(type::text), concurrency_keys(type::text), labels(type::jsonb), options(type::jsonb),
+      idempotency_keys(type::text), fingerprints(type::bytea);
+  for (auto i : rows) {
+    const auto& spec = wanted[i].spec;
+    ids.add(wanted[i].id);
+    queues.add(spec.queue);
+    kinds.add(spec.kind);
+    priorities.add(spec.priority);
+    run_ats.add(spec.run_at);
+    delays.add(spec.delay.value_or(duration{0}));
+    payloads.add(spec.payload);
+    timeouts.add(spec.timeout);
+    expires_ats.add(spec.expires_at);
+    max_attempts.add(spec.delivery == delivery_mode::at_most_once ? 1 : spec.max_attempts);
+    initials.add(spec.retry.initial);
+    factors.add(spec.retry.factor);
+    maxs.add(spec.retry.max);
+    jitters.add(spec.retry.jitter);
+    at_most_onces.add(spec.delivery == delivery_mode::at_most_once);
+    unique_keys.add_or_null(spec.unique_key);
+    concurrency_keys.add_or_null(spec.concurrency_key);
+    spec.labels.empty() ? labels.add_null() : labels.add_bytes(encode_jsonb(spec.labels));
+    const auto set = to_json(spec.options);
+    set.empty() ? options.add_null() : options.add_bytes("\1" + set);
+    if (with_keys) {
+      idempotency_keys.add_or_null(spec.idempotency_key);
+      fingerprints.add_or_null(wanted[i].fingerprint);
+    }
+  }
+  parameters p;
+  for (auto* a : {&ids, &queues, &kinds, &priorities, &run_ats, &delays, &payloads, &timeouts, &expires_ats,
+                  &max_attempts, &initials, &factors, &maxs, &jitters, &at_most_onces, &unique_keys,
+                  &concurrency_keys, &labels})
+    p.add(std::move(*a));
+  if (with_keys) p.add(std::move(idempotency_keys)).add(std::move(fingerprints));
+  p.add(std::move(options));
+  return p;
+}
 
 expected<std::vector<inserted>> insert_tasks(connection& db, std::set<std::string>& known_queues,
                                              const std::vector<new_task>& wanted, steady_time deadline) {

@@ -5,6 +5,7 @@
 #include "schema/store.hpp"
 
 #include <set>
+#include <span>
 
 namespace taskmaster::postgres {
 
@@ -15,6 +16,15 @@ constexpr std::size_t statement_bytes = 4u << 20;
 
 expected<std::vector<inserted>> insert_tasks(connection& db, std::set<std::string>& known_queues,
                                              const std::vector<new_task>& wanted, steady_time deadline);
+expected<std::vector<inserted>> insert_graph(connection& db, std::set<std::string>& known_queues,
+                                             const std::vector<new_task>& rows, steady_time deadline);
+/// The arrays that every statement that stores tasks begins with.
+parameters insert_arguments(const std::vector<new_task>& wanted, std::span<const std::size_t> rows, bool with_keys);
+/// After the tasks: a name that could not be noted is noted by the next upkeep, so a failure here is none of the caller's.
+void note_queues(connection& db, std::set<std::string>& known_queues, const std::vector<new_task>& wanted,
+                 const std::vector<inserted>& answers, steady_time deadline);
+expected<std::vector<edge>> read_awaits(connection& db, const uuid& id, std::size_t most, steady_time deadline);
+expected<follow_up_page> follow_up_ends(connection& db, std::uint64_t term, std::size_t most, steady_time deadline);
 expected<task_page> list_tasks(connection& db, const task_filter& filter, steady_time deadline);
 expected<recorded> record_changes(connection& db, std::uint64_t term, const std::vector<task_change>& changes,
                                   steady_time deadline);

@@ -18,10 +18,10 @@ constexpr std::string_view unfinished_list =
     "t.labels, CASE WHEN t.run_at <= clock_timestamp() THEN 'ready' ELSE 'scheduled' END, NULL::timestamptz, "
     "NULL::timestamptz, "
     "NULL::timestamptz, NULL::text, coalesce(t.marked_term, 0), coalesce(t.marked_sequence, 0), NULL::bytea, "
-    "NULL::text, NULL::text, t.reason";
+    "NULL::text, NULL::text, t.reason, coalesce(t.waits_for, 0)";
 constexpr std::string_view finished_list =
     "t.labels, t.state, t.picked_at, t.started_at, t.finished_at, t.worker, t.fence_term, "
-    "t.fence_sequence, t.result, t.error_code, t.error_message, t.reason";
+    "t.fence_sequence, t.result, t.error_code, t.error_message, t.reason, 0";
 
 void fill(std::string& text, std::string_view place, std::string_view columns) {
   for (std::size_t at; (at = text.find(place)) != text.npos;) text.replace(at, place.size(), columns);
@@ -109,6 +109,7 @@ task_record read_record(const rows& r, int row, int first) {
   found.result = r.text(row, column++);
   if (!r.null(row, column)) found.error = task_error{r.text(row, column), r.text(row, column + 1)};
   found.reason = r.text(row, column + 2);
+  found.waits_for = r.int4(row, column + 3);
   return found;
 }
 

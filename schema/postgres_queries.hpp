@@ -13,7 +13,7 @@ std::string with_columns(std::string text);
 
 /// How many columns {task} is, and {unfinished} and {finished} are.
 constexpr int task_columns = 25;
-constexpr int outcome_columns = 12;
+constexpr int outcome_columns = 13;
 
 /// Reads {task} from column `first` on.
 task read_task(const rows& r, int row, int first);

@@ -33,6 +33,13 @@ public:
     return insert_tasks(db_, known_queues_, tasks, until);
   }
 
+  expected<std::vector<inserted>> insert_graph(const std::vector<new_task>& rows, timeout limit) override {
+    auto until = deadline(limit);
+    if (rows.empty()) return std::vector<inserted>{};
+    if (auto ready = connected(until); !ready) return ready.failure();
+    return postgres::insert_graph(db_, known_queues_, rows, until);
+  }
+
   expected<std::optional<task_record>> find(const uuid& id, timeout limit) override {
     auto found = read("find", parameters().add(id).add(finished_after(id)), limit);
     if (!found) return found.failure();
@@ -66,6 +73,12 @@ public:
       runs.push_back(std::move(a));
     }
     return runs;
+  }
+
+  expected<std::vector<edge>> awaits(const uuid& id, std::size_t most, timeout limit) override {
+    auto until = deadline(limit);
+    if (auto ready = connected(until); !ready) return ready.failure();
+    return read_awaits(db_, id, most, until);
   }
 
   expected<std::vector<queue_summary>> queues(timeout limit) override {
@@ -272,6 +285,12 @@ public:
     auto until = deadline(limit);
     if (auto ready = connected(until); !ready) return ready.failure();
     return record_changes(db_, term, changes, until);
+  }
+
+  expected<follow_up_page> follow_up(std::uint64_t term, std::size_t most, timeout limit) override {
+    auto until = deadline(limit);
+    if (auto ready = connected(until); !ready) return ready.failure();
+    return follow_up_ends(db_, term, most, until);
   }
 
   expected<task> reopen(std::uint64_t term, const uuid& id, timeout limit) override {

@@ -45,6 +45,8 @@ void judge_template(const task_spec& task, timestamp now, verdict& v) {
   if (task.run_at) v.bad_form("/task/run_at", "does not belong in a schedule's task: each instant is its run_at");
   if (task.delay) v.bad_form("/task/delay", "does not belong in a schedule's task; jitter spreads the instants");
   if (task.expires_at) v.bad_form("/task/expires_at", "does not belong in a schedule's task: it would be the same for all of them");
+  if (!task.after.empty()) v.bad_form("/task/after", "does not belong in a schedule's task: what it names ends once, and every instant would wait for it");
+  if (!task.options.ref.empty()) v.bad_form("/task/ref", "does not belong in a schedule's task: it names a row of a batch");
   if (!task.idempotency_key.empty()) v.bad_form("/task/idempotency_key", "does not belong in a schedule's task: there is one task for each instant anyway");
   if (!task.unique_key.empty())
     v.bad_form("/task/unique_key", "does not belong in a schedule's task; `overlap` says what happens while the last one is unfinished");

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <openssl/sha.h>
+#include <set>
 
 namespace taskmaster {
 
@@ -129,6 +130,25 @@ void judge_labels(const task_spec& spec, judge& j) {
   }
 }
 
+void judge_after(const task_spec& spec, judge& j) {
+  constexpr const char* form = "has to be 1 to 64 characters out of letters, digits and '_', '.', ':', '/', '-'";
+  const auto& o = spec.options;
+  if (!o.ref.empty() && !valid_ref(o.ref)) j.form("/ref", form);
+  else if (uuid::parse(o.ref)) j.form("/ref", "looks like the id of a task; give the row a name");
+  if (!o.group.empty() && !valid_ref(o.group)) j.form("/group", form);
+  if (spec.after.size() > limits::after)
+    return j.rule("/after", "has " + std::to_string(spec.after.size()) + " entries; the limit is " + std::to_string(limits::after) +
+                                "; a group stands for any number of tasks");
+  std::set<std::pair<std::string_view, std::string_view>> seen;
+  for (std::size_t i = 0; i < spec.after.size(); ++i) {
+    const auto& a = spec.after[i];
+    const auto at = "/after/" + std::to_string(i);
+    if (a.task.empty() == a.group.empty()) j.form(at, "has to name one of ref (a ref or an id) and group");
+    else if (!valid_ref(a.task.empty() ? a.group : a.task)) j.form(at, form);
+    else if (!seen.emplace(a.task, a.group).second) j.rule(at, "names what another entry names already");
+  }
+}
+
 std::string name_fault(std::string_view value, std::string_view example) {
   if (value.empty()) return "is missing or empty; give a name like \"" + std::string(example) + "\"";
   return "has to be 1 to " + std::to_string(limits::name) + " characters out of a-z, 0-9, '_', '.' and '-'";
@@ -196,6 +216,7 @@ std::optional<error> validate(const task_spec& spec, timestamp now) {
   j.text("/idempotency_key", spec.idempotency_key, limits::key);
   j.text("/concurrency_key", spec.concurrency_key, limits::key);
   judge_labels(spec, j);
+  judge_after(spec, j);
   return std::move(j).verdict();
 }
 
@@ -220,6 +241,12 @@ std::string fingerprint(const task_spec& spec) {
   for (const auto& [key, value] : spec.labels) {
     add(text, key);
     add(text, value);
+  }
+  for (const auto& a : spec.after) {
+    add(text, a.task);
+    add(text, a.group);
+    add(text, to_string(a.on));
+    add(text, to_string(a.otherwise));
   }
   if (const auto options = to_json(spec.options); !options.empty()) add(text, options);
   std::string digest(SHA256_DIGEST_LENGTH, '\0');

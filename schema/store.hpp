@@ -19,6 +19,7 @@ struct new_task {
   uuid id;
   task_spec spec;
   std::string fingerprint; // of the spec; only looked at when it has an idempotency_key
+  std::vector<edge> after = {}; // insert_graph: what it waits for; ids of tasks, of the same call too, and groups
 };
 
 /// The task of one instant of a schedule.
@@ -140,6 +141,13 @@ struct recorded {
   timestamp now;
 };
 
+/// What a page of work on ended parents gave.
+struct follow_up_page {
+  std::vector<task> released; // due now, or with their end decided (graph.hpp: fate_of); more may have been, which the scan brings
+  bool more = false;          // ask again
+  bool edges = false;         // some task waits for another
+};
+
 struct session_row {
   std::string worker;
   std::string incarnation;
@@ -147,7 +155,7 @@ struct session_row {
 };
 
 struct task_filter {
-  std::string queue, kind;
+  std::string queue, kind, group;
   std::optional<task_state>
       state; // running: who runs is the leader's knowledge, so only the unfinished among `ids`
   std::map<std::string, std::string> labels;
@@ -210,6 +218,11 @@ public:
   /// looked up first. Committed when answered. ec::ambiguous: COMMIT was sent and not answered.
   virtual expected<std::vector<inserted>> insert(const std::vector<new_task>& tasks, timeout limit) = 0;
 
+  /// One graph, stored whole or refused whole: then every row is refused, and the one at fault says why. A row may wait for rows of the
+  /// same call and for any task that exists, ended or not; what has ended already counts when the leader follows up. A row whose key
+  /// is taken is not stored, and those that wait for it wait for the first task. Locks no row of another task.
+  virtual expected<std::vector<inserted>> insert_graph(const std::vector<new_task>& rows, timeout limit) = 0;
+
   // -- reading: anyone
   // ---------------------------------------------------------------------------------------------
 
@@ -218,6 +231,8 @@ public:
   virtual expected<task_page> list(const task_filter& filter, timeout limit) = 0;
   /// Oldest first; of a finished task the last run too.
   virtual expected<std::vector<attempt_record>> attempts(const uuid& id, timeout limit) = 0;
+  /// What this task waits for still, at most `most` edges.
+  virtual expected<std::vector<edge>> awaits(const uuid& id, std::size_t most, timeout limit) = 0;
   virtual expected<std::vector<queue_summary>> queues(timeout limit) = 0;
   /// What people set, of every queue that the database knows by name.
   virtual expected<std::vector<queue_settings>> settings(timeout limit) = 0;
@@ -245,7 +260,7 @@ public:
   /// after connecting; remembered and repeated by the store after it had to reconnect.
   virtual expected<done> enlist(std::uint64_t term, timeout limit) = 0;
 
-  // -- the leader's reads (R2, R8)
+  // -- the leader's reads (R2, R8): of tasks that are due some time; those that wait for others are in none but load()
   // ---------------------------------------------------------------------------------
 
   virtual expected<std::vector<bucket_key>> buckets(timeout limit) = 0;
@@ -278,6 +293,9 @@ public:
 
   virtual expected<recorded> record(std::uint64_t term, const std::vector<task_change>& changes,
                                     timeout limit) = 0;
+  /// Tells tasks that wait what became of others: those that ended, and those that had ended when somebody began to wait for them. Works
+  /// off about `most` edges; what is left stays on the list, whoever leads. Writes nothing when there is nothing to do.
+  virtual expected<follow_up_page> follow_up(std::uint64_t term, std::size_t most, timeout limit) = 0;
   /// A finished task back to work: same id, attempt + 1, failures 0. not_found, conflict (unfinished, or its
   /// unique_key is taken), unavailable (somebody's open transaction holds the unique_key).
   virtual expected<task> reopen(std::uint64_t term, const uuid& id, timeout limit) = 0;

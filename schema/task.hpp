@@ -1,6 +1,7 @@
 // What a task is: what a client asks for, what is remembered, the public states and the moves between them.
 // Used by every room. Plain data and pure functions; any thread.
 #pragma once
+#include "schema/after.hpp"
 #include "schema/fence.hpp"
 #include "schema/task_options.hpp"
 #include "schema/time.hpp"
@@ -49,6 +50,8 @@ constexpr std::size_t name = 64;         // kind, queue
 constexpr std::size_t key = 256;         // unique_key, Idempotency-Key, concurrency_key
 constexpr std::int32_t attempts = 1'000; // max_attempts
 constexpr std::int32_t priority = 9;
+constexpr std::size_t after = 10'000;  // what one task waits for
+constexpr std::size_t edges = 100'000; // of the graphs of one request
 constexpr std::size_t output_bytes = 64u << 10;
 constexpr std::size_t page = 1'000;
 constexpr std::size_t page_bytes =
@@ -74,6 +77,7 @@ struct task_spec {
   std::string idempotency_key;
   std::string concurrency_key;
   std::map<std::string, std::string> labels;
+  std::vector<awaited> after;
   task_options options;
 };
 
@@ -145,6 +149,8 @@ struct task_record {
   std::string progress; // JSON text or empty
   std::string result;   // JSON text or empty
   std::optional<task_error> error;
+  std::int32_t waits_for = 0; // tasks that it waits for still,
+  std::vector<edge> after;    // and of one task that was asked for, the first of them
 };
 
 /// One run of a task, as `attempts` lists it.

@@ -12,10 +12,15 @@ template <class Visitor>
 void each_option(Visitor&& visit, auto& options) {
   visit("schedule", options.schedule);
   visit("scheduled_for", options.scheduled_for);
+  visit("group", options.group);
+  visit("ref", options.ref);
+  visit("due", options.due);
+  visit("delay", options.delay);
 }
 
 json write(const std::string& text) { return text.empty() ? json() : json(text); }
 json write(const std::optional<timestamp>& t) { return t ? json(format_timestamp(*t)) : json(); }
+json write(const std::optional<duration>& d) { return d ? json(format_duration(*d)) : json(); }
 
 bool read(const json& value, std::string& out) {
   if (!value.is_string()) return false;
@@ -28,6 +33,13 @@ bool read(const json& value, std::optional<timestamp>& out) {
   const auto t = parse_timestamp(value.get_ref<const std::string&>());
   if (t) out = *t;
   return bool(t);
+}
+
+bool read(const json& value, std::optional<duration>& out) {
+  if (!value.is_string()) return false;
+  const auto d = parse_duration(value.get_ref<const std::string&>());
+  if (d) out = *d;
+  return bool(d);
 }
 
 } // namespace

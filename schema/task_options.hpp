@@ -15,6 +15,9 @@ namespace taskmaster {
 struct task_options {
   std::string schedule;                   // the schedule that submitted it,
   std::optional<timestamp> scheduled_for; // and the instant it stands for
+  std::string group, ref;                 // what tasks are waited for together as, and its name in its batch
+  std::optional<timestamp> due;           // of a task that waits for others: its own run_at,
+  std::optional<duration> delay;          // or its delay from their end on
   bool operator==(const task_options&) const = default;
 };
 

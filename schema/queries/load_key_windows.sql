@@ -7,7 +7,7 @@ SELECT u.place, t.taken, {task}
                        sum(octet_length(i.payload)) OVER walk - octet_length(i.payload) AS before
                   FROM (SELECT * FROM taskmaster.tasks
                          WHERE concurrency_key = u.key AND queue = u.queue AND kind = u.kind AND priority = u.priority
-                           AND (run_at, id) > (u.run_at, u.id)
+                           AND (run_at, id) > (u.run_at, u.id) AND run_at < 'infinity'
                          ORDER BY run_at, id LIMIT $7::bigint) AS i
                 WINDOW walk AS (ORDER BY i.run_at, i.id)) AS t ON t.row = 1 OR t.before < $8::bigint
  ORDER BY u.place, t.run_at, t.id

@@ -5,6 +5,7 @@ WITH walked AS MATERIALIZED (
   SELECT run_at, id, octet_length(payload) AS size, (concurrency_key IS NULL OR NOT ($8::jsonb ? concurrency_key)) AS passed
     FROM taskmaster.tasks
    WHERE queue = $1::text AND kind = $2::text AND priority = $3::integer AND (run_at, id) > ($4::timestamptz, $5::uuid)
+     AND run_at < 'infinity'
    ORDER BY run_at, id LIMIT $9::bigint
 ), passing AS MATERIALIZED (
   SELECT id, row_number() OVER walk AS place, sum(size) OVER walk - size AS before

@@ -5,6 +5,6 @@ SELECT s.xmin, t.xid, t.taken, {task}
   FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin) AS s
   LEFT JOIN LATERAL (SELECT i.*, count(*) OVER () AS taken, row_number() OVER walk AS place, sum(octet_length(i.payload)) OVER walk AS total
                        FROM (SELECT * FROM taskmaster.tasks
-                              WHERE (xid, id) > ($1::xid8, $2::uuid) ORDER BY xid, id LIMIT $3::bigint) AS i
+                              WHERE (xid, id) > ($1::xid8, $2::uuid) AND run_at < 'infinity' ORDER BY xid, id LIMIT $3::bigint) AS i
                      WINDOW walk AS (ORDER BY i.xid, i.id)) AS t ON t.place = 1 OR t.total <= $4::bigint
  ORDER BY t.xid, t.id
