@@ -28,7 +28,16 @@ expected<time_zone> time_zone::find(std::string_view name) {
   }
 }
 
-std::string time_zone::version() { return date::get_tzdb().version; }
+// Debian's tzdata has it in the first line of this file only, where the library does not look: "# version 2026b".
+std::string time_zone::version() {
+  static const std::string found = [] {
+    std::ifstream file("/usr/share/zoneinfo/tzdata.zi");
+    std::string hash, word, release;
+    file >> hash >> word >> release;
+    return word == "version" && !release.empty() ? release : date::get_tzdb().version;
+  }();
+  return found;
+}
 
 time_zone::stretch time_zone::at(std::chrono::sys_seconds t) const {
   const auto info = zone_->get_info(t);

@@ -167,3 +167,9 @@ TEST_CASE("after its last listed change a zone goes by the rule of its last line
   for (auto rule : {"", "UTC0", "CET-1CEST", "CET-1CEST,M13.1.0,M10.5.0", "CET-1CEST,M3.5.0", "CET-1CEST,M3.5.0,M10.5.0 ", "<CET-1CEST,M3.5.0,M10.5.0"})
     CHECK_FALSE(zone_rule::parse(rule));
 }
+
+TEST_CASE("the release of the time zones is known by its name, such as 2026b") {
+  const auto release = time_zone::version();
+  REQUIRE(release.size() >= 5);
+  CHECK(release.starts_with("20"));
+}
