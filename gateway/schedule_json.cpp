@@ -136,7 +136,11 @@ void write_spec(json_writer& out, const task_spec& t) {
   out.field("max", format_duration(t.retry.max)).key("jitter").number(t.retry.jitter).end_object();
   out.field("delivery", to_string(t.delivery)).field_or_null("concurrency_key", t.concurrency_key).key("labels").begin_object();
   for (const auto& [k, v] : t.labels) out.field(k, v);
-  out.end_object().end_object();
+  out.end_object();
+  const auto options = to_json(t.options); // the rarer properties bear the names that clients know
+  if (!options.empty())
+    for (const auto& [name, value] : json_view(options).members()) out.key(name).raw(value.text());
+  out.end_object();
 }
 
 } // namespace

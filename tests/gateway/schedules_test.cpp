@@ -106,6 +106,19 @@ TEST_CASE("schedules over HTTP: put, get, list, pause, preview, delete") {
   CHECK(f.send("PATCH", "/v1/schedules/nightly", "{}").status == 405);
 }
 
+TEST_CASE("a schedule's task is shown with its rarer properties") {
+  schedule_record r;
+  r.spec.name = "s";
+  r.spec.when.every = 10s;
+  r.spec.task.kind = "k";
+  json_writer plain, with;
+  write_schedule(plain, r);
+  CHECK_FALSE(nlohmann::json::parse(plain.text())["task"].contains("group"));
+  r.spec.task.options.group = "g";
+  write_schedule(with, r);
+  CHECK(nlohmann::json::parse(with.text())["task"]["group"] == "g");
+}
+
 TEST_CASE("trigger, backfill and the ledger over HTTP") {
   http_fixture f;
   f.send("PUT", "/v1/schedules/s", R"({"every": "10m", "task": {"kind": "k", "labels": {"a": "b"}}})");
