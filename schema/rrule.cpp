@@ -143,8 +143,19 @@ std::optional<local_seconds> rrule::search(local_seconds from, local_seconds unt
         n = next;
         continue;
       }
-    for (const auto t : times_of(n))
-      if (t >= from) return t < until ? std::optional(t) : std::nullopt;
+    if (freq_ < period::hour && positions_.empty()) { // day by day: a year of many times a day is a long list
+      const auto end = std::min<local_seconds>(begin_of(n + 1), until);
+      for (auto day = std::max(floor<days>(begin), floor<days>(from)); day < end; day += days(1)) {
+        if (!day_matches(day)) continue;
+        for (const auto h : hours_)
+          for (const auto m : minutes_)
+            for (const auto s : seconds_)
+              if (const auto t = day + seconds(h * 3600 + m * 60 + s); t >= from) return t < until ? std::optional<local_seconds>(t) : std::nullopt;
+      }
+    } else {
+      for (const auto t : times_of(n))
+        if (t >= from) return t < until ? std::optional(t) : std::nullopt;
+    }
     ++n;
   }
   return std::nullopt;

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::int64_t count_most = 10'000;
 constexpr std::size_t text_most = 512;
+constexpr std::int64_t long_interval_most = 1'000;
+constexpr std::size_t times_a_day_most = 1'440, times_to_pick_from_most = 100;
 constexpr std::array<std::string_view, 7> frequencies{"YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY", "MINUTELY", "SECONDLY"};
 constexpr std::array<std::string_view, 7> weekday_names{"SU", "MO", "TU", "WE", "TH", "FR", "SA"};
 
@@ -59,6 +61,8 @@ public:
     if (fault_.empty()) judge(parts);
     if (!fault_.empty()) return bad(fault_);
     complete();
+    judge_times();
+    if (!fault_.empty()) return bad(fault_);
     out_.never_ = !meets_the_clock();
     if (count_) {
       std::vector<local_seconds> all;
@@ -150,6 +154,7 @@ private:
     using p = rrule::period;
     const bool nth = std::any_of(r.weekdays_.begin(), r.weekdays_.end(), [](const auto& d) { return d.n != 0; });
     const bool plain = std::any_of(r.weekdays_.begin(), r.weekdays_.end(), [](const auto& d) { return d.n == 0; });
+    if (r.freq_ <= p::month && r.interval_ > long_interval_most) fault("INTERVAL of years or months has to be 1 to " + std::to_string(long_interval_most));
     if (count_ && parts.contains("UNTIL")) fault("COUNT and UNTIL cannot stand in one rule");
     if (!r.weeks_.empty() && r.freq_ != p::year) fault("BYWEEKNO goes with FREQ=YEARLY only");
     if (!r.year_days_.empty() && (r.freq_ == p::month || r.freq_ == p::week || r.freq_ == p::day)) fault("BYYEARDAY does not go with FREQ=MONTHLY, WEEKLY or DAILY");
@@ -159,6 +164,16 @@ private:
     if (nth && plain) fault("BYDAY has days with and without a number");
     if (!r.positions_.empty() && std::none_of(parts.begin(), parts.end(), [](const auto& part) { return part.first.starts_with("BY") && part.first != "BYSETPOS"; }))
       fault("BYSETPOS picks from what another BY… names, and there is none");
+  }
+
+  /// Times that a day may have. A search lists them, with BYSETPOS for a whole period.
+  void judge_times() {
+    const auto& r = out_;
+    if (r.freq_ >= rrule::period::hour) return;
+    const auto most = r.positions_.empty() ? times_a_day_most : times_to_pick_from_most;
+    if (r.hours_.size() * r.minutes_.size() * r.seconds_.size() > most)
+      fault("BYHOUR, BYMINUTE and BYSECOND name more than " + std::to_string(most) + " times a day" +
+            (r.positions_.empty() ? "; FREQ=HOURLY, MINUTELY or SECONDLY says that shorter" : ", which is the limit beside BYSETPOS"));
   }
 
   /// An interval of seconds, minutes or hours comes to certain times of the day only: whether BYHOUR, BYMINUTE and BYSECOND name one of

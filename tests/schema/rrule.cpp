@@ -64,6 +64,12 @@ TEST_CASE("rrule: each fault names its part and what it takes") {
   CHECK(fault("DTSTART:20260101T000000\nRRULE:FREQ=DAILY").find("takes one RRULE") == 0);
   CHECK_FALSE(fault("FREQ=DAILY;BYHOUR=" + std::string(600, '1')).empty());
   CHECK_FALSE(fault("").empty());
+  CHECK(fault("FREQ=YEARLY;INTERVAL=1001") == "INTERVAL of years or months has to be 1 to 1000");
+  std::string all = "0";
+  for (int i = 1; i < 60; ++i) all += "," + std::to_string(i);
+  CHECK(fault("FREQ=DAILY;BYMINUTE=" + all + ";BYSECOND=" + all).find("name more than 1440 times a day") != std::string::npos);
+  CHECK(fault("FREQ=MONTHLY;BYMONTHDAY=1;BYSETPOS=1;BYHOUR=1,2;BYMINUTE=" + all).find("more than 100 times a day, which is the limit beside BYSETPOS") !=
+        std::string::npos);
   CHECK(made("FREQ=DAILY;COUNT=3", {}).failure().faults.at(0).field == "/rrule");
 }
 
