@@ -14,6 +14,7 @@ scripts=(
   "300  /usr/bin/python3 tests/python/run.py"
   "300  /usr/bin/python3 tests/schedules/run.py"
   "900  /usr/bin/python3 tests/processes/run.py"
+  "900  tests/fuzz/run.sh"
   "1500 tests/compose/run.sh"
 )
 
