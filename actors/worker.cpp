@@ -7,7 +7,11 @@ namespace {
 
 constexpr auto tick_every = std::chrono::milliseconds(100);
 constexpr auto dial_limit = std::chrono::seconds(5);      // a stream that neither opens nor fails
-constexpr auto silence_limit = std::chrono::seconds(4);   // a coordinator that answers no heartbeat
+constexpr auto welcome_limit = std::chrono::seconds(4);    // a coordinator that says nothing to a hello: it may be loading
+// A leader that has answered nothing for longer than the lease it gave cannot lead any more either (it is frozen, or cut off), and its
+// successor waits for us; the margin is for a heartbeat that is on its way. Four seconds, as for the welcome, made a frozen leader's
+// standby wait out its grace without us.
+constexpr auto silence_margin = std::chrono::milliseconds(400);
 constexpr std::size_t results_at_once = 500;
 
 } // namespace
@@ -22,8 +26,12 @@ void worker_state::start(self_ptr self, worker_config config, std::shared_ptr<co
 }
 
 void worker_state::dial() {
-  const auto address = !hint_.empty() ? hint_ : config_.coordinators[next_++ % config_.coordinators.size()];
+  const auto next = [this] { return config_.coordinators[next_++ % config_.coordinators.size()]; };
+  auto address = !hint_.empty() ? hint_ : next();
+  if (address == silent_ && config_.coordinators.size() > 1 && hint_.empty()) address = next();
   hint_.clear();
+  silent_.clear();
+  where_ = address;
   dialling_ = true;
   dialled_ = now();
   dialer_->dial(address, ++dial_, self_);
@@ -86,6 +94,7 @@ void worker_state::hear_message(to_worker& message) {
     for (const auto run : hold.welcomed(*w, now())) self_->send(pool_, cancel_atom::value, run);
     welcomed_ = true;
     failures_ = 0;
+    lease_ = std::max<duration>(w->lease, 2 * w->heartbeat_interval);
     heartbeat_interval_ = std::max<duration>(w->heartbeat_interval, std::chrono::milliseconds(10));
     last_beat_ = {};
     spdlog::info("worker '{}' has session {} of term {}, {} tasks kept, {} dropped", config_.name, w->session, w->term, w->keep.size(),
@@ -166,7 +175,11 @@ void worker_state::tick() {
     if (!dialling_ && at >= redial_) dial();
     return leave_if_done();
   }
-  if (at - heard_ > silence_limit) return closed("the coordinator has answered nothing for 4 s");
+  const auto silence = welcomed_ ? lease_ + silence_margin : duration(welcome_limit);
+  if (at - heard_ > silence) {
+    silent_ = where_;
+    return closed("the coordinator has answered nothing for " + format_duration(silence));
+  }
   if (welcomed_ && at - last_beat_ >= heartbeat_interval_) {
     last_beat_ = at;
     asked_[++beat_] = at;

@@ -81,8 +81,10 @@ private:
   std::uint64_t dial_ = 0;
   std::size_t next_ = 0;
   std::string hint_; // the leader's address, from a refusal
+  std::string where_, silent_; // whom the last dial was to; and who was given up for its silence
   int failures_ = 0;
   steady_time redial_{}, dialled_{};
+  duration lease_{0}; // as the welcome gave it
   duration heartbeat_interval_ = std::chrono::milliseconds(500);
   std::uint64_t beat_ = 0;
   steady_time last_beat_{}, heard_{};

@@ -21,6 +21,7 @@ template <class In, class Out>
 using method = void (async::*)(grpc::ClientContext*, const In*, Out*, std::function<void(grpc::Status)>);
 
 constexpr auto call_limit = std::chrono::milliseconds(5'000);
+constexpr auto announce_limit = std::chrono::milliseconds(1'000); // by then the scan has brought them
 constexpr int announces_most = 64;
 constexpr std::size_t announce_bytes = 2u << 20;
 
@@ -90,7 +91,10 @@ void ask(self_ptr self, method<In, Out> m, std::shared_ptr<const In> in, std::ch
                              to](const grpc::Status& status) mutable {
     caf::anon_send(std::exchange(me, coordinator_client_actor{}), call_done{[self, m, c, limit, then = std::exchange(then, nullptr), tries, to, status] {
       if (status.ok()) return then(expected<Out>(std::move(c->out)));
-      if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) self->state.calls->forget(to);
+      if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) { // frozen, or cut off: the next call asks another
+        self->state.calls->forget(to);
+        self->state.calls->turn(to, "");
+      }
       const auto failure = error_of(status);
       if (failure.code == ec::not_leader || failure.code == ec::unavailable) {
         std::string hint;
@@ -124,7 +128,7 @@ void announce(self_ptr self, announcement& a) {
     if (s.announcing >= announces_most) return; // the scan brings them within a second
     ++s.announcing;
     ask<v1::AnnounceRequest, v1::AnnounceResponse>(
-        self, &async::Announce, std::move(request), call_limit,
+        self, &async::Announce, std::move(request), announce_limit,
         [self](const expected<v1::AnnounceResponse>&) { --self->state.announcing; }, self->state.calls->tries());
   };
   auto part = std::make_shared<v1::AnnounceRequest>();

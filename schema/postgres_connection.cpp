@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto first_backoff = 100ms;
-constexpr auto longest_backoff = 2000ms;
+constexpr auto longest_backoff = 1000ms;
 
 /// libpq's messages have several lines and end in one.
 std::string one_line(const char* text) {

@@ -1,0 +1,102 @@
+// The worker's choice of a coordinator: whom it dials, and when it gives one up. Virtual time, a dialer made of the test's own hands.
+#include "actors/worker.hpp"
+#include "tests/deterministic.hpp"
+
+using namespace taskmaster;
+using namespace taskmaster::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct hand_link : coordinator_link {
+  bool push(from_worker message) override {
+    said.push_back(std::move(message));
+    return !closed;
+  }
+  void close() override { closed = true; }
+  std::vector<from_worker> said;
+  bool closed = false;
+};
+
+/// Every dial opens at once; who answers what is the test's to say.
+struct hand_dialer : coordinator_dialer {
+  void dial(const std::string& address, std::uint64_t number, worker_actor who) override {
+    dialled.push_back(address);
+    last = number;
+    link = std::make_shared<hand_link>();
+    caf::anon_send(who, link_event{number, link, {}, ""});
+  }
+  std::vector<std::string> dialled;
+  std::uint64_t last = 0;
+  std::shared_ptr<hand_link> link;
+};
+
+executor_pool_actor::behavior_type idle_pool() {
+  return {[](run_atom, const execution&) { return execution_result{}; }, [](cancel_atom, std::uint64_t) {}, [](stop_atom) {}};
+}
+
+class worker_fixture : public deterministic {
+public:
+  worker_fixture() {
+    worker_config config;
+    config.name = config.incarnation = "w";
+    config.coordinators = {"a:1", "b:1"};
+    config.kinds = {"k"};
+    subject = own(system.spawn(worker, config, dialer, own(system.spawn(idle_pool))));
+  }
+  void say(to_worker message) {
+    caf::anon_send(subject, link_event{dialer->last, nullptr, std::move(message), ""});
+    settle();
+  }
+  void welcome_it() {
+    welcome w;
+    w.term = 7;
+    w.heartbeat_interval = 500ms;
+    w.lease = 1200ms;
+    say(std::move(w));
+  }
+  /// Lets time pass with every heartbeat answered.
+  void answered(caf::timespan span) {
+    for (caf::timespan passed{0}; passed < span; passed += 100ms) {
+      advance(100ms);
+      for (auto& m : std::exchange(dialer->link->said, {}))
+        if (const auto* beat = std::get_if<heartbeat>(&m)) say(heartbeat_answer{beat->sequence});
+    }
+  }
+
+  std::shared_ptr<hand_dialer> dialer = std::make_shared<hand_dialer>();
+  worker_actor subject;
+};
+
+} // namespace
+
+TEST_CASE_METHOD(worker_fixture, "a leader that falls silent is left when its lease is over, and another is dialled") {
+  advance(200ms);
+  REQUIRE(dialer->dialled == std::vector<std::string>{"a:1"});
+  welcome_it();
+  answered(5s);
+  REQUIRE(dialer->dialled.size() == 1);
+  const auto link = dialer->link;
+  advance(1000ms);
+  CHECK_FALSE(link->closed); // a heartbeat that is on its way is waited for
+  advance(900ms);
+  CHECK(link->closed);
+  CHECK(dialer->dialled == std::vector<std::string>{"a:1", "b:1"});
+}
+
+TEST_CASE_METHOD(worker_fixture, "the leader that was silent is not the one dialled next, also when another had named it") {
+  advance(200ms);
+  say(refused{"not_leader", "the other one leads", "b:1"});
+  advance(200ms);
+  REQUIRE(dialer->dialled == std::vector<std::string>{"a:1", "b:1"});
+  welcome_it();
+  advance(2s); // b is frozen; the next in turn would be b again
+  CHECK(dialer->dialled == std::vector<std::string>{"a:1", "b:1", "a:1"});
+}
+
+TEST_CASE_METHOD(worker_fixture, "a coordinator that is loading has four seconds for its welcome") {
+  advance(3900ms);
+  CHECK(dialer->dialled.size() == 1);
+  advance(500ms);
+  CHECK(dialer->dialled.size() == 2);
+}
