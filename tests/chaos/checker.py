@@ -48,16 +48,11 @@ class Verdict:
         # From the beginning of the fault until all that had been accepted or begun before it has ended.
         old = {i for i, at in client.acknowledged.values() if at < began}
         self.old_done = max((min(r[5] for r in rows[i]) for i in old if rows[i]), default=began) - began
-        # From the end of the fault until tasks start within a second of their acknowledgement again, for good.
-        first = {}
-        for at, task, *_ in begins:
-            first.setdefault(task, at)
-        late = [first[i] for i, at in client.acknowledged.values() if i in first and first[i] >= ended and first[i] - at > 1]
-        self.full_rate = max(late, default=ended) - ended
-        settled = max(ended, max(late, default=ended))
-        finishes = [min(r[5] for r in rows[i]) for i in ids if rows[i]]
+        # From the end of the fault until a second in which as many end as before the fault, but for a twentieth; what waited meanwhile comes on top.
+        finishes = sorted(min(r[5] for r in rows[i]) for i in ids if rows[i])
         before = rate(finishes, began - 6, began)
-        self.ratio = percent(rate(finishes, settled + 0.5, last), before) if last - settled > 3 else 0.0
+        self.full_rate = next((t / 10 for t in range(600) if rate(finishes, ended + t / 10, ended + t / 10 + 1) >= 0.95 * before), 60.0)
+        self.ratio = percent(rate(finishes, last - 8, last), before)
 
     def good(self):
         return self.lost == self.twice == self.stale == self.given_up == 0

@@ -80,8 +80,9 @@ checker knows the client's acknowledgements, the target's calls and, at the end,
 - *run again*: tasks that called the target more than once, as at-least-once allows after a loss.
 - *stale*: a run that began after a later run of its task, or after the task's end was recorded; a recorded result that is not of the run whose fence it carries.
 - *nothing started for*: the longest pause between two starts from the fault on. *old work done after*: from the beginning of the fault until everything
-  accepted before it had ended. *full rate after*: from the end of the fault until tasks start within a second of their acknowledgement again.
-- *throughput*: outcomes a second after that, by those in the 6 s before the fault; the load is steady, so 100 % is all there is.
+  accepted before it had ended. *full rate after*: from the end of the fault until the first second with as many outcomes as before the fault, but for a
+  twentieth.
+- *throughput*: outcomes a second in the last 8 s of the load, by those in the 6 s before the fault; the load is steady, so 100 % is all there is.
 """
     pathlib.Path(path).write_text(text)
 
