@@ -45,7 +45,7 @@ void bulk_change_state::look() {
             for (const auto& r : page->tasks) ids_.push_back(r.task.id);
             if (ids_.size() > bulk_most)
               return answer(error(ec::unprocessable, "the filter matches more than " + std::to_string(bulk_most) +
-                                                         " tasks, nothing was changed; narrow it by queue, kind, state or label"));
+                                                         " tasks, nothing was changed; narrow it by queue, kind, group, state or label"));
             request_.filter.cursor = page->next_cursor;
             if (!page->next_cursor.empty()) return look();
             states_.erase(states_.begin());

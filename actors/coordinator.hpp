@@ -137,6 +137,7 @@ private:
   void take_fired(std::vector<task>& tasks);
   void answer_schedule_order(schedule_answer answer);
   void cancel_task(const uuid& id, cancel_promise promise);
+  void follow_up(); ///< coordinator_graphs.cpp: tells tasks that wait what became of others
   void read_again(std::vector<uuid> ids);
   void hand_out(std::vector<plan::hand_out>& out);
   void acknowledge(const std::vector<plan::settled>& settled);
@@ -196,6 +197,10 @@ private:
   std::vector<task_change> in_flight_; // the batch under way; asked again until the database says
   bool recording_ = false;
   steady_time record_again_{};
+
+  // Of tasks that wait for tasks: whether there are any, whether some may have to be told, and since when.
+  bool edges_ = true, told_all_ = false, following_ = false;
+  steady_time last_follow_up_{};
 
   std::unordered_map<uuid, std::vector<waiter>> waiters_;
   std::multimap<steady_time, std::pair<uuid, std::uint64_t>> wait_ends_;

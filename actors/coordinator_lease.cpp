@@ -88,7 +88,9 @@ void coordinator_state::take_over(const leader_lease& lease, loaded& what) {
   scheduling_ = schedules_unsure_ = false;
   schedule_again_ = {};
   scan_from_ = what.scan;
-  scanning_ = upkeep_running_ = recording_ = false;
+  scanning_ = upkeep_running_ = recording_ = following_ = false;
+  edges_ = true;
+  told_all_ = false;
   refilling_ = 0;
   last_scan_ = steady();
   last_upkeep_ = {};
@@ -170,6 +172,7 @@ void coordinator_state::tick() {
   run_schedules();
   if (!scanning_ && at - last_scan_ >= config_.scan_every) scan();
   if (at - last_audit_ >= audit_every) audit();
+  if (at - last_follow_up_ >= config_.scan_every) told_all_ = false; // what came through SQL, and what expires
   if (!upkeep_running_ && (last_upkeep_ == steady_time{} || at - last_upkeep_ >= config_.upkeep_every)) upkeep();
   const auto size = plan_.count();
   meters_->sessions.Set(static_cast<double>(sessions_.size()));

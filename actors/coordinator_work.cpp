@@ -1,6 +1,7 @@
 // Tasks: announced, handed out, recorded, refilled, waited for, cancelled, put back to work.
 #include "actors/coordinator.hpp"
 
+#include <algorithm>
 #include <spdlog/spdlog.h>
 
 namespace taskmaster {
@@ -30,6 +31,10 @@ void coordinator_state::announce(announcement& tasks) {
   for (const auto& row : tasks.tasks) clock_.witness(row.created_at, steady());
   const auto at = now();
   meters_->announced.Increment(static_cast<double>(tasks.tasks.size()));
+  if (tasks.graphs) {
+    edges_ = true;
+    told_all_ = false;
+  }
   for (auto& row : tasks.tasks) plan_.announced(std::move(row), at);
   wake();
 }
@@ -46,6 +51,7 @@ void coordinator_state::work() {
   for (auto& c : plan_.take_changes()) outbox_.push_back(std::move(c));
   record();
   run_schedules();
+  follow_up();
   refill();
   arm(plan_.next_due(at));
   if (!scheduling_ && steady() >= schedule_again_) arm(schedules_.next_due());
@@ -106,6 +112,7 @@ void coordinator_state::recorded_batch(expected<recorded>& answer) {
   std::vector<uuid> again;
   plan_.recorded(in_flight_, *answer, now(), secret_, settled, marked, again);
   meters_->recorded.Increment(static_cast<double>(in_flight_.size()));
+  if (edges_ && std::any_of(in_flight_.begin(), in_flight_.end(), [](const auto& c) { return c.what == task_change::type::finish; })) told_all_ = false;
   in_flight_.clear();
   hand_out(marked);
   acknowledge(settled);

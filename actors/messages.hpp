@@ -100,6 +100,7 @@ using workers_answer = expected<std::vector<worker_info>>;
 /// Tasks just committed.
 struct announcement {
   std::vector<task> tasks;
+  bool graphs = false; // some wait for others
 };
 
 /// What the leader knows of a task that is handed out.

@@ -2,6 +2,8 @@
 // plan_dispatch.cpp, outcomes in plan_outcomes.cpp, sessions in plan_sessions.cpp.
 #include "actors/plan.hpp"
 
+#include "schema/graph.hpp"
+
 #include <algorithm>
 
 namespace taskmaster {
@@ -84,7 +86,8 @@ plan::bucket& plan::bucket_of(const task& row) {
 bool plan::news(const task& row) const { return !entries_.contains(row.id) && !stones_.covers(row.id, version_of(row)); }
 
 bool plan::maybe_held(const task& row) const {
-  // No earlier leader can have handed out what became due or was stored after the takeover (protocol 3.2 #21).
+  // No earlier leader can have handed out what became due or was stored after the takeover (protocol 3.2 #21), nor what never will be.
+  if (fate_of(row)) return false;
   return grace_ && ((row.run_at <= took_over_at_ && row.created_at <= took_over_at_) || !row.marked.none());
 }
 
@@ -101,7 +104,12 @@ plan::entry& plan::make_entry(task row) {
 }
 
 void plan::add(task row, timestamp now) {
+  if (waits(row)) return; // for other tasks; follow_up brings it
   auto& e = make_entry(std::move(row));
+  if (const auto fate = fate_of(e.row); fate && e.state == entry_state::waiting) {
+    if (fate->state == task_state::expired) return finish(e, task_state::expired, "expired");
+    return finish(e, fate->state, "dependency", task_error{"dependency", fate->detail});
+  }
   if (e.state == entry_state::waiting && !e.row.marked.none()) return lose(e); // R16
   if (e.state == entry_state::waiting && e.row.expires_at && *e.row.expires_at <= now)
     return finish(e, task_state::expired, "expired");
@@ -201,6 +209,12 @@ bool plan::announced(task row, timestamp now) {
 
 void plan::met(task row, timestamp now) {
   if (news(row)) add(std::move(row), now);
+}
+
+void plan::released(task row, timestamp now) {
+  if (entries_.contains(row.id)) return; // it is being cancelled
+  stones_.forget(row.id);
+  add(std::move(row), now);
 }
 
 void plan::reopened(task row, timestamp now) {

@@ -106,6 +106,8 @@ public:
   void scanned(std::vector<task> rows, timestamp now);
   /// R9: later than the load and young; else left to the scan. False: refused.
   bool announced(task row, timestamp now);
+  /// What it waited for has ended (store: follow_up).
+  void released(task row, timestamp now);
   /// A row that was read again by id.
   void met(task row, timestamp now);
   bool knows(const uuid& id) const { return entries_.contains(id); }

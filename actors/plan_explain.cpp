@@ -1,5 +1,6 @@
 // Why a task does not run: the same gates that dispatch goes by, asked one by one for one task.
 #include "actors/plan.hpp"
+#include "schema/graph.hpp"
 
 #include <algorithm>
 
@@ -43,7 +44,7 @@ std::vector<task_reason> plan::explain(const task& row, timestamp now, const exp
   }
 
   const task& t = e ? e->row : row;
-  if (t.run_at > now)
+  if (t.run_at > now && !waits(t)) // the scheduler says what it waits for
     out.push_back({"not_due", t.reason.empty() ? "it is due later" : "its next attempt is due later (" + t.reason + ")", t.run_at, {}});
   auto& q = queue_of(t.queue);
   const auto& set = q.settings;

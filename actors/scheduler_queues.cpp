@@ -1,5 +1,6 @@
 // Queues' settings, and why a task does not run: the leader decides and knows, the database says what exists.
 #include "actors/scheduler.hpp"
+#include "schema/graph.hpp"
 
 #include <algorithm>
 
@@ -11,9 +12,20 @@ constexpr auto command_limit = std::chrono::milliseconds(8'000);
 /// Without a leader nobody hands out; what the row itself says holds all the same.
 std::vector<task_reason> without_leader(const task& row, timestamp now, const error& why) {
   std::vector<task_reason> out;
-  if (row.run_at > now) out.push_back({"not_due", "it is due later", row.run_at, {}});
+  if (row.run_at > now && !waits(row)) out.push_back({"not_due", "it is due later", row.run_at, {}});
   out.push_back({"no_leader", "no coordinator leads at the moment (" + why.message + "); tasks start when one does", {}, {}});
   return out;
+}
+
+/// What only the database knows.
+std::vector<task_reason> of_waiting(const task_record& r) {
+  if (!r.waits_for) return {};
+  task_reason reason{"after", r.waits_for == 1 ? "it starts after 1 task that has not ended" : "it starts after " + std::to_string(r.waits_for) + " tasks that have not ended", {}, {}};
+  for (const auto& e : r.after) {
+    if (reason.waits_for.size() == waits_for_most) break;
+    reason.waits_for.push_back(e.parent);
+  }
+  return {std::move(reason)};
 }
 
 explanation of_finished(const task_record& r) {
@@ -65,8 +77,9 @@ caf::result<explain_answer> scheduler_state::explain(const uuid& id) {
     const auto state = found->state;
     auto row = found->task;
     row.payload.reset(); // nobody reads it on the way
-    const auto answer = [promise, state](std::vector<task_reason> reasons) {
+    const auto answer = [promise, state, first = of_waiting(*found)](std::vector<task_reason> reasons) {
       auto p = promise;
+      reasons.insert(reasons.begin(), first.begin(), first.end());
       p.deliver(explain_answer(explanation{state, std::move(reasons)}));
     };
     self_->request(coordinator_, caf::timespan(command_limit), explain_atom::value, row)

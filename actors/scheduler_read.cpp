@@ -9,6 +9,7 @@ namespace taskmaster {
 namespace {
 
 constexpr auto limit = std::chrono::milliseconds(5'000);
+constexpr std::size_t edges_shown = 1'000; // of one task
 constexpr auto live_limit = std::chrono::milliseconds(1'000);
 
 error too_many_reads() {
@@ -75,7 +76,13 @@ void scheduler_state::overlay(std::vector<task_record> records, std::function<vo
 }
 
 void scheduler_state::look(const uuid& id, std::function<void(find_answer)> then) {
-  read([id](task_store& s) { return s.find(id, limit); },
+  read(
+       [id](task_store& s) {
+         auto found = s.find(id, limit);
+         if (!found || !*found || !(*found)->waits_for) return found;
+         if (auto edges = s.awaits(id, edges_shown, limit)) (*found)->after = std::move(*edges);
+         return found;
+       },
        [this, id, then = std::move(then)](expected<std::optional<task_record>>& found) {
          if (!found) return then(find_answer(found.failure()));
          if (!*found) return then(find_answer(no_such_task(id)));

@@ -15,6 +15,9 @@ namespace {
 /// Tasks of one request. Well under the service's 10,000 rows and 16 MiB.
 constexpr std::size_t chunk_rows = 1'000;
 constexpr std::size_t chunk_bytes = 4u << 20;
+/// Rows that name each other have to be in one request.
+constexpr std::size_t graph_rows = 10'000;
+constexpr std::size_t graph_bytes = 15u << 20;
 
 struct totals {
   std::size_t row = 0, refused = 0;
@@ -27,7 +30,9 @@ public:
 
   /// 0, or the exit code that ends the command.
   int add(std::string_view row) {
-    if (rows_ == chunk_rows || (rows_ > 0 && body_.size() + row.size() > chunk_bytes))
+    graph_ = graph_ || row.find("\"after\"") != row.npos || row.find("\"ref\"") != row.npos;
+    const auto most_rows = graph_ ? graph_rows : chunk_rows, most_bytes = graph_ ? graph_bytes : chunk_bytes;
+    if (rows_ >= most_rows || (rows_ > 0 && body_.size() + row.size() > most_bytes))
       if (const int code = flush(); code != 0) return code;
     body_ += rows_++ ? "," : "";
     body_ += row;
@@ -86,6 +91,7 @@ private:
   std::ostream& err_;
   std::string body_;
   std::size_t rows_ = 0;
+  bool graph_ = false;
   totals done_;
 };
 
@@ -120,7 +126,7 @@ int send_array(std::istream& in, batch_sender& sender, std::ostream& err) {
 bool any_task_flag(const submit_options& o) {
   return !o.kind.empty() || !o.words.empty() || o.command || o.payload || !o.environment.empty() || o.folder || o.input || o.queue ||
          o.run_at || o.delay || o.timeout || o.expires_at || o.delivery || o.unique_key || o.idempotency_key || o.concurrency_key ||
-         o.priority || o.max_attempts || !o.labels.empty() || o.retry_initial || o.retry_max || o.retry_factor || o.retry_jitter ||
+         o.priority || o.max_attempts || o.group || !o.after.empty() || o.after_group || o.after_on || o.after_else || !o.labels.empty() || o.retry_initial || o.retry_max || o.retry_factor || o.retry_jitter ||
          !o.wait.empty();
 }
 

@@ -91,6 +91,7 @@ int bulk(const errand& e, const char* verb, const char* done) {
   }
   answer_json filter;
   if (!o.queue.empty()) filter["queue"] = o.queue;
+  if (!o.group.empty()) filter["group"] = o.group;
   if (!o.kind.empty()) filter["kind"] = o.kind;
   if (!o.state.empty()) filter["state"] = o.state;
   if (!o.labels.empty()) filter["label"] = o.labels;
@@ -199,6 +200,7 @@ std::string list_query(const list_options& o, const std::string& cursor) {
     if (!value.empty()) query += std::string("&") + name + "=" + percent_encode(value);
   };
   add("queue", o.queue);
+  add("group", o.group);
   add("kind", o.kind);
   add("state", o.state);
   for (const auto& label : o.labels) add("label", label);

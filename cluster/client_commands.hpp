@@ -39,6 +39,8 @@ struct submit_options {
   std::optional<std::string> queue, run_at, delay, timeout, expires_at, delivery;
   std::optional<std::string> unique_key, idempotency_key, concurrency_key;
   std::optional<std::int32_t> priority, max_attempts;
+  std::vector<std::string> after; // ids
+  std::optional<std::string> group, after_group, after_on, after_else;
   std::vector<std::string> labels; // NAME=VALUE
   std::optional<std::string> retry_initial, retry_max;
   std::optional<double> retry_factor, retry_jitter;
@@ -46,7 +48,7 @@ struct submit_options {
 };
 
 struct list_options {
-  std::string queue, kind, state, cursor;
+  std::string queue, kind, group, state, cursor;
   std::vector<std::string> labels;
   std::int32_t limit = 100;
   bool all = false;
@@ -54,10 +56,10 @@ struct list_options {
 
 /// cancel and retry without an ID: every task that this matches.
 struct bulk_options {
-  std::string queue, kind, state;
+  std::string queue, kind, group, state;
   std::vector<std::string> labels;
   bool dry_run = false;
-  bool filtered() const { return !queue.empty() || !kind.empty() || !state.empty() || !labels.empty(); }
+  bool filtered() const { return !queue.empty() || !kind.empty() || !group.empty() || !state.empty() || !labels.empty(); }
 };
 
 struct client_request {

@@ -80,6 +80,11 @@ void add_submit(CLI::App& app, client_request& chosen) {
   submit.flag("expires-at", o.expires_at, "not started by then: expired", "TIME");
   submit.flag("unique-key", o.unique_key, "one unfinished task with this key at a time; repeated, the first task is shown", "KEY");
   submit.flag("idempotency-key", o.idempotency_key, "the same request within 24 h is the same task", "KEY");
+  submit.flag("after", o.after, "start when this task has succeeded; repeatable", "ID")->take_all()->allow_extra_args(false);
+  submit.flag("after-group", o.after_group, "start when every task of the group that has not ended has succeeded", "GROUP");
+  submit.flag("after-on", o.after_on, "which end of these starts it: succeeded or finished [succeeded]", "END");
+  submit.flag("after-else", o.after_else, "when one ends otherwise: cancel, fail or run [cancel]", "WHAT");
+  submit.flag("group", o.group, "others may wait for the tasks of a group together", "GROUP");
   // A flag that may carry a value: a word after --wait is KIND, never the time.
   submit.app()
       .add_flag("--wait", o.wait, "wait until it is finished and print its output; exit 1 unless it succeeded. --wait=30s waits that long")
@@ -91,6 +96,7 @@ void add_list(CLI::App& app, client_request& chosen) {
   auto& o = chosen.list;
   list.flag("queue", o.queue, "only of this queue", "NAME");
   list.flag("kind", o.kind, "only of this kind", "KIND");
+  list.flag("group", o.group, "only of this group", "GROUP");
   list.flag("state", o.state, "only in this state", "STATE")
       ->check(CLI::IsMember({"scheduled", "ready", "running", "succeeded", "failed", "cancelled", "expired"}));
   list.flag("label", o.labels, "only with this label; repeatable", "NAME=VALUE")->take_all()->allow_extra_args(false);
@@ -188,6 +194,7 @@ void add_one_or_many(CLI::App& app, client_request& chosen, client_request::comm
   builder.word("id", chosen.id, "the task's id; without one, flags say which tasks")->type_name("ID");
   builder.flag("queue", o.queue, "only of this queue", "NAME");
   builder.flag("kind", o.kind, "only of this kind", "KIND");
+  builder.flag("group", o.group, "only of this group", "GROUP");
   builder.flag("state", o.state, state, "STATE");
   builder.flag("label", o.labels, "only with this label; repeatable", "NAME=VALUE")->take_all()->allow_extra_args(false);
   builder.app().add_flag("--dry-run", o.dry_run, "only count what matches")->envname(builder.variable_of("dry-run"));

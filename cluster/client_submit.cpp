@@ -94,8 +94,20 @@ expected<std::string> task_body(const submit_options& o, std::istream& in) {
   put("expires_at", o.expires_at);
   put("max_attempts", o.max_attempts);
   put("delivery", o.delivery);
+  put("group", o.group);
   put("unique_key", o.unique_key);
   put("concurrency_key", o.concurrency_key);
+  if ((o.after_on || o.after_else) && o.after.empty() && !o.after_group) return usage("--after-on and --after-else go with --after or --after-group");
+  auto awaited = answer_json::array();
+  const auto wait_for = [&](const char* name, const std::string& value) {
+    answer_json entry = {{name, value}};
+    if (o.after_on) entry["on"] = *o.after_on;
+    if (o.after_else) entry["else"] = *o.after_else;
+    awaited.push_back(std::move(entry));
+  };
+  for (const auto& id : o.after) wait_for("ref", id);
+  if (o.after_group) wait_for("group", *o.after_group);
+  if (!awaited.empty()) task["after"] = awaited;
   auto labels = pairs(o.labels, "--label");
   if (!labels) return labels.failure();
   if (!labels->empty()) task["labels"] = *labels;

@@ -24,11 +24,15 @@ void read_one(const std::string& name, const json_view& value, bulk_request& out
     }
     return;
   }
-  if (name != "queue" && name != "kind" && name != "state") return faults.push_back({at, "is no part of a filter; these are queue, kind, state and label"});
+  if (name != "queue" && name != "kind" && name != "state" && name != "group")
+    return faults.push_back({at, "is no part of a filter; these are queue, kind, group, state and label"});
   if (!text) return faults.push_back({at, "has to be a string; this is " + std::string(value.what_text())});
   if (name == "state") {
     out.filter.state = parse_state(*text);
     if (!out.filter.state) faults.push_back({at, "is none of scheduled, ready, running, succeeded, failed, cancelled and expired"});
+  } else if (name == "group") {
+    if (!valid_ref(*text)) faults.push_back({at, "has to be 1 to 64 characters out of letters, digits and '_', '.', ':', '/', '-'"});
+    out.filter.group = *text;
   } else {
     if (!valid_name(*text)) faults.push_back({at, "has to be 1 to 64 characters out of a-z, 0-9, '_', '.' and '-'"});
     (name == "queue" ? out.filter.queue : out.filter.kind) = *text;
@@ -66,8 +70,8 @@ std::optional<error> judge_bulk(const bulk_request& request) {
     return error(ec::unprocessable, "The bulk request is refused and nothing was changed: " + field.substr(1) + " " + why + ".", {{field, why}});
   };
   const auto& f = request.filter;
-  if (f.queue.empty() && f.kind.empty() && !f.state && f.labels.empty())
-    return refuse("/filter", "is empty and would match every task; name a queue, kind, state or label");
+  if (f.queue.empty() && f.kind.empty() && f.group.empty() && !f.state && f.labels.empty())
+    return refuse("/filter", "is empty and would match every task; name a queue, kind, group, state or label");
   const bool cancel = request.what == bulk_request::verb::cancel;
   if (f.state && finished(*f.state) == cancel)
     return refuse("/filter/state", cancel ? "has to be scheduled, ready or running: finished tasks cannot be cancelled"

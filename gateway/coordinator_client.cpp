@@ -132,6 +132,7 @@ void announce(self_ptr self, announcement& a) {
         [self](const expected<v1::AnnounceResponse>&) { --self->state.announcing; }, self->state.calls->tries());
   };
   auto part = std::make_shared<v1::AnnounceRequest>();
+  part->set_graphs(a.graphs);
   std::size_t bytes = 0;
   for (const auto& t : a.tasks) {
     put_task(t, part->add_tasks());
@@ -140,7 +141,7 @@ void announce(self_ptr self, announcement& a) {
     send(std::exchange(part, std::make_shared<v1::AnnounceRequest>()));
     bytes = 0;
   }
-  if (part->tasks_size()) send(part);
+  if (part->tasks_size() || part->graphs()) send(part);
 }
 
 } // namespace

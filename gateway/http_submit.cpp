@@ -5,6 +5,7 @@
 #include "gateway/problem.hpp"
 #include "gateway/task_json.hpp"
 #include "gateway/utf8.hpp"
+#include "schema/graph.hpp"
 
 namespace taskmaster {
 namespace {
@@ -43,15 +44,19 @@ http_answer http_submit(http_desk& desk, const http_call& call) {
     if (auto fault = validate(*spec, now)) return refuse(*fault); // the key's length
 
   const auto labels = spec->labels;
-  auto answer = submit(desk, {std::move(*spec)});
+  std::vector<task_spec> specs{std::move(*spec)};
+  std::vector<std::optional<error>> refused(1);
+  arrange(specs, refused);
+  if (refused[0]) return refuse(*refused[0]);
+  auto answer = submit(desk, std::move(specs));
   if (!answer) return refuse(answer.failure());
   if (answer->size() != 1) return refuse(error(ec::internal, "the scheduler answered one task with " + std::to_string(answer->size()) + " rows"));
   auto& row = answer->front();
   if (row.refused) return refuse(*row.refused);
 
   task_record record = record_of(row.task, labels);
-  if (row.repeated) {
-    // Of a known key only the first task's id is certain: ask what became of it.
+  if (row.repeated || waits(row.task)) {
+    // Of a known key only the first task's id is certain: ask what became of it; and what a new one waits for.
     auto first = await_answer<find_answer>(desk.deadline, [&](auto then) { desk.scheduler.find(row.task.id, desk.deadline, std::move(then)); });
     if (!first) return refuse(first.failure());
     record = std::move(*first);
@@ -89,13 +94,16 @@ http_answer http_submit_batch(http_desk& desk, const http_call& call) {
   // Rows are independent: the good ones go on, and each bad one gets the problem it would get alone.
   const auto now = desk.now();
   std::vector<std::optional<error>> refused(rows.size());
-  std::vector<task_spec> specs;
+  std::vector<task_spec> read(rows.size()), specs;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (auto spec = read_task(rows[i], now))
-      specs.push_back(std::move(*spec));
+    if (auto spec = read_task(rows[i], now, &read[i]))
+      read[i] = std::move(*spec);
     else
       refused[i] = std::move(spec.failure());
   }
+  arrange(read, refused); // rows that wait for each other are taken or refused together
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    if (!refused[i]) specs.push_back(std::move(read[i]));
   std::vector<inserted> stored;
   if (!specs.empty()) {
     const auto sent = specs.size();

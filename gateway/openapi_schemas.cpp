@@ -38,7 +38,22 @@ const char* const openapi_schemas = R"__json__({
       "unique_key": {"type": ["string", "null"], "maxLength": 256, "description": "Holds until the task is finished"},
       "idempotency_key": {"type": ["string", "null"], "maxLength": 256, "description": "As the header Idempotency-Key; for rows of a batch"},
       "concurrency_key": {"type": ["string", "null"], "maxLength": 256},
-      "labels": {"$ref": "#/components/schemas/Labels"}
+      "labels": {"$ref": "#/components/schemas/Labels"},
+      "after": {
+        "type": ["array", "null"], "maxItems": 10000, "description": "It starts when these have ended as they should; a graph (rows of a batch that wait for each other) is taken or refused whole",
+        "items": {"oneOf": [{"type": "string", "description": "An id, or the ref of a row of the same batch"}, {"$ref": "#/components/schemas/After"}]}
+      },
+      "ref": {"type": ["string", "null"], "maxLength": 64, "description": "Its name in its batch"},
+      "group": {"type": ["string", "null"], "maxLength": 64, "description": "What others may wait for together"}
+    }
+  },
+  "After": {
+    "type": "object", "additionalProperties": false, "description": "One of ref and group",
+    "properties": {
+      "ref": {"type": ["string", "null"], "description": "An id, or the ref of a row of the same batch"},
+      "group": {"type": ["string", "null"], "description": "Every task of it that has not ended"},
+      "on": {"type": ["string", "null"], "enum": ["succeeded", "finished", null], "default": "succeeded"},
+      "else": {"type": ["string", "null"], "enum": ["cancel", "fail", "run", null], "default": "cancel", "description": "When it ends otherwise"}
     }
   },
   "TaskError": {
@@ -56,7 +71,7 @@ const char* const openapi_schemas = R"__json__({
       "reason": {"$ref": "#/components/schemas/MaybeText"},
       "payload": {},
       "priority": {"type": "integer"},
-      "run_at": {"$ref": "#/components/schemas/Time"},
+      "run_at": {"$ref": "#/components/schemas/MaybeTime", "description": "null of a task that waits for others and has no time of its own"},
       "created_at": {"$ref": "#/components/schemas/Time"},
       "next_attempt_at": {"$ref": "#/components/schemas/MaybeTime"},
       "picked_at": {"$ref": "#/components/schemas/MaybeTime"},
@@ -76,6 +91,9 @@ const char* const openapi_schemas = R"__json__({
       "progress": {},
       "result": {},
       "error": {"oneOf": [{"$ref": "#/components/schemas/TaskError"}, {"type": "null"}]},
+      "group": {"$ref": "#/components/schemas/MaybeText"}, "ref": {"$ref": "#/components/schemas/MaybeText"},
+      "waits_for": {"type": "integer", "description": "How many tasks it waits for still"},
+      "after": {"type": ["array", "null"], "items": {"$ref": "#/components/schemas/After"}, "description": "Which, up to 1,000; null in lists"},
       "schedule": {"$ref": "#/components/schemas/MaybeText", "description": "The schedule that submitted it"},
       "scheduled_for": {"$ref": "#/components/schemas/MaybeTime", "description": "The instant of the schedule that it stands for"}
     }
@@ -163,7 +181,7 @@ const char* const openapi_schemas = R"__json__({
           "code": {"type": "string", "enum": ["not_due", "after", "queue_paused", "limit", "rate", "no_worker", "no_credit", "behind", "no_leader", "grace", "quarantined", "running", "finished"]},
           "detail": {"type": "string"},
           "until": {"$ref": "#/components/schemas/MaybeTime"},
-          "waits_for": {"type": "array", "items": {"type": "string", "format": "uuid"}, "description": "Tasks that hold the limit, up to 20"}
+          "waits_for": {"type": "array", "items": {"type": "string", "format": "uuid"}, "description": "Tasks that hold the limit or have to end first, up to 20"}
         }
       }}
     }
@@ -174,7 +192,7 @@ const char* const openapi_schemas = R"__json__({
       "filter": {
         "type": "object", "minProperties": 1, "additionalProperties": false,
         "properties": {
-          "queue": {"$ref": "#/components/schemas/Name"}, "kind": {"$ref": "#/components/schemas/Name"},
+          "queue": {"$ref": "#/components/schemas/Name"}, "kind": {"$ref": "#/components/schemas/Name"}, "group": {"type": "string"},
           "state": {"type": "string"},
           "label": {"description": "key=value, or a list of them; all have to match",
                     "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}

@@ -1,6 +1,8 @@
 #include "gateway/task_json.hpp"
 
+#include "gateway/after_json.hpp"
 #include "gateway/json_door.hpp"
+#include "schema/graph.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -31,7 +33,7 @@ private:
     if (name == "payload") {
       spec.payload = compact_json(value.text());
     } else if (name == "after") {
-      fault(at, "is no field of this release: tasks cannot wait for other tasks yet; submit this one when the other has finished");
+      if (!value.null()) spec.after = read_after(at, value, faults);
     } else if (!known(name)) {
       fault(at, "is no field of a task; look for a misspelling");
     } else if (value.null()) {
@@ -62,6 +64,10 @@ private:
       text(at, value, spec.idempotency_key);
     } else if (name == "concurrency_key") {
       text(at, value, spec.concurrency_key);
+    } else if (name == "ref") {
+      text(at, value, spec.options.ref);
+    } else if (name == "group") {
+      text(at, value, spec.options.group);
     } else {
       labels(at, value);
     }
@@ -70,7 +76,8 @@ private:
   static bool known(const std::string& name) {
     static constexpr std::string_view names[] = {"kind",       "queue",           "run_at",          "delay",   "priority",
                                                  "timeout",    "expires_at",      "max_attempts",    "retry",   "delivery",
-                                                 "unique_key", "idempotency_key", "concurrency_key", "labels"};
+                                                 "unique_key", "idempotency_key", "concurrency_key", "labels",  "ref",
+                                                 "group"};
     return std::find(std::begin(names), std::end(names), name) != std::end(names);
   }
 
@@ -162,13 +169,17 @@ std::string faults_sentence(std::size_t n) {
 
 } // namespace
 
-expected<task_spec> read_task(const json_view& json, timestamp now) {
+expected<task_spec> read_task(const json_view& json, timestamp now, task_spec* seen) {
   if (json.what() != json_view::type::object)
     return error(ec::invalid_argument, "A task is a JSON object, such as {\"kind\": \"noop\"}; this is " + std::string(json.what_text()) + ".",
                  {{"", "has to be an object"}});
   task_reader reader;
   reader.read(json);
   auto broken = validate(reader.spec, now);
+  if (seen) {
+    seen->options = reader.spec.options;
+    seen->after = reader.spec.after;
+  }
   return judge_read(std::move(reader.spec), std::move(reader.faults), std::move(broken));
 }
 
@@ -198,6 +209,7 @@ task_record record_of(const task& stored, const std::map<std::string, std::strin
 
 std::optional<timestamp> next_attempt_at(const task_record& r) {
   if (r.state != task_state::scheduled && r.state != task_state::ready) return std::nullopt;
+  if (waits(r.task)) return std::nullopt;
   return r.task.run_at;
 }
 
@@ -207,7 +219,10 @@ void write_task_fields(json_writer& out, const task_record& r) {
   out.field("state", to_string(r.state)).field_or_null("reason", r.reason);
   out.key("payload").raw(t.payload ? *t.payload : std::string_view());
   out.key("priority").integer(t.priority);
-  out.field("run_at", t.run_at).field("created_at", t.created_at).field("next_attempt_at", next_attempt_at(r));
+  const auto& options = options_of(t.options);
+  if (waits(t)) out.field("run_at", options.due); // its own time, if it has one; it counts when the waiting is over
+  else out.field("run_at", t.run_at);
+  out.field("created_at", t.created_at).field("next_attempt_at", next_attempt_at(r));
   out.field("picked_at", r.picked_at).field("started_at", r.started_at).field("finished_at", r.finished_at);
   out.field("expires_at", t.expires_at);
   out.field_or_null("timeout", t.timeout == duration{0} ? std::string() : format_duration(t.timeout));
@@ -228,7 +243,8 @@ void write_task_fields(json_writer& out, const task_record& r) {
     out.begin_object().field("code", r.error->code).field("message", r.error->message).end_object();
   else
     out.null();
-  const auto& options = options_of(t.options);
+  out.field_or_null("group", options.group).field_or_null("ref", options.ref);
+  write_after(out, r);
   out.field_or_null("schedule", options.schedule).field("scheduled_for", options.scheduled_for);
 }
 

@@ -12,7 +12,8 @@ namespace taskmaster {
 /// Reads and validates. ec::invalid_argument with every fault of form (types, unknown fields, unreadable times and durations), each
 /// with a pointer from the task's root; only when the form is right, the rules of `validate`. `now` bounds run_at.
 /// null stands for "not given", except as payload, where it is a value.
-expected<task_spec> read_task(const json_view& json, timestamp now);
+/// `seen`, when given, gets what could be read of a task that is refused: of a batch's row the names that others wait for.
+expected<task_spec> read_task(const json_view& json, timestamp now, task_spec* seen = nullptr);
 
 /// What a reader makes of a task it has read: the faults of its form, with the rules that the readable fields break told in the
 /// same answer; of an unreadable field its form is enough. The reader of protobuf (task_proto) ends here too.

@@ -3,6 +3,7 @@
 #include "gateway/json_door.hpp"
 #include "gateway/json_view.hpp"
 #include "gateway/task_json.hpp"
+#include "schema/graph.hpp"
 
 #include <algorithm>
 
@@ -65,7 +66,21 @@ std::optional<duration> read_duration(const google::protobuf::Duration& d) {
   return seconds(d.seconds()) + duration(d.nanos() / 1000);
 }
 
-expected<task_spec> read_task(const v1::TaskSpec& in, timestamp now) {
+void read_after(const v1::TaskSpec& in, task_spec& out, std::vector<field_fault>& faults) {
+  for (const auto& a : in.after()) {
+    const auto at = "/after/" + std::to_string(out.after.size());
+    auto& to = out.after.emplace_back();
+    to.task = a.task();
+    to.group = a.group();
+    if (!v1::After_On_IsValid(a.on())) faults.push_back({at + "/on", "is a value that this release does not know"});
+    else if (a.on() == v1::After_On_ON_FINISHED) to.on = awaited_end::finished;
+    if (!v1::After_Else_IsValid(a.otherwise())) faults.push_back({at + "/otherwise", "is a value that this release does not know"});
+    else if (a.otherwise() != v1::After_Else_ELSE_UNSPECIFIED) to.otherwise = static_cast<otherwise_do>(static_cast<int>(a.otherwise()) - 1);
+  }
+}
+static_assert(static_cast<int>(v1::After_Else_ELSE_RUN) == static_cast<int>(otherwise_do::run) + 1);
+
+expected<task_spec> read_task(const v1::TaskSpec& in, timestamp now, task_spec* seen) {
   task_spec out;
   std::vector<field_fault> faults;
   const auto time = [&](const char* field, bool given, const google::protobuf::Timestamp& t, auto& to) {
@@ -108,8 +123,15 @@ expected<task_spec> read_task(const v1::TaskSpec& in, timestamp now) {
   out.concurrency_key = in.concurrency_key();
   out.idempotency_key = in.idempotency_key();
   for (const auto& [k, v] : in.labels()) out.labels[k] = v;
+  out.options.ref = in.ref();
+  out.options.group = in.group();
+  read_after(in, out, faults);
 
   auto broken = validate(out, now);
+  if (seen) {
+    seen->options = out.options;
+    seen->after = out.after;
+  }
   return judge_read(std::move(out), std::move(faults), std::move(broken));
 }
 
@@ -118,8 +140,10 @@ expected<task_filter> read_filter(const v1::ListRequest& in) {
   std::vector<field_fault> faults;
   if (!in.queue().empty() && !valid_name(in.queue())) faults.push_back({"/queue", "has to match [a-z0-9_.-]{1,64}"});
   if (!in.kind().empty() && !valid_name(in.kind())) faults.push_back({"/kind", "has to match [a-z0-9_.-]{1,64}"});
+  if (!in.group().empty() && !valid_ref(in.group())) faults.push_back({"/group", "has to be 1 to 64 characters out of letters, digits and '_', '.', ':', '/', '-'"});
   out.queue = in.queue();
   out.kind = in.kind();
+  out.group = in.group();
   if (!v1::State_IsValid(in.state()))
     faults.push_back({"/state", "is a value that this release does not know"});
   else if (in.state() != v1::STATE_UNSPECIFIED)
@@ -143,6 +167,7 @@ expected<bulk_request> read_bulk(bulk_request::verb what, const v1::BulkRequest&
   v1::ListRequest list;
   list.set_queue(in.filter().queue());
   list.set_kind(in.filter().kind());
+  list.set_group(in.filter().group());
   list.set_state(in.filter().state());
   *list.mutable_labels() = in.filter().labels();
   auto filter = read_filter(list);
@@ -164,7 +189,9 @@ void write_task(v1::Task& out, const task_record& r) {
   spec.set_kind(t.kind);
   spec.set_payload(t.payload ? *t.payload : "null");
   spec.set_queue(t.queue);
-  write_time(*spec.mutable_run_at(), t.run_at);
+  const auto& options = options_of(t.options);
+  if (!waits(t)) write_time(*spec.mutable_run_at(), t.run_at);
+  else if (options.due) write_time(*spec.mutable_run_at(), *options.due);
   spec.set_priority(t.priority);
   if (t.timeout > duration{0}) write_duration(*spec.mutable_timeout(), t.timeout);
   if (t.expires_at) write_time(*spec.mutable_expires_at(), *t.expires_at);
@@ -193,7 +220,15 @@ void write_task(v1::Task& out, const task_record& r) {
     out.mutable_error()->set_code(r.error->code);
     out.mutable_error()->set_message(r.error->message);
   }
-  const auto& options = options_of(t.options);
+  spec.set_ref(options.ref);
+  spec.set_group(options.group);
+  out.set_waits_for(r.waits_for);
+  for (const auto& e : r.after) {
+    auto& a = *spec.add_after();
+    a.set_task(e.parent.str());
+    a.set_on(e.on == awaited_end::finished ? v1::After_On_ON_FINISHED : v1::After_On_ON_SUCCEEDED);
+    a.set_otherwise(static_cast<v1::After_Else>(static_cast<int>(e.otherwise) + 1));
+  }
   out.set_schedule(options.schedule);
   if (options.scheduled_for) write_time(*out.mutable_scheduled_for(), *options.scheduled_for);
 }

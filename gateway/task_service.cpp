@@ -6,6 +6,8 @@
 #include "gateway/task_json.hpp"
 #include "gateway/task_proto.hpp"
 
+#include "schema/graph.hpp"
+
 #include "taskmaster/v1/task.grpc.pb.h"
 
 namespace taskmaster {
@@ -38,16 +40,20 @@ public:
       auto spec = read_task(request->task(), options.now());
       if (!spec) return c->fail(spec.failure());
       const auto labels = spec->labels;
-      client->submit(submit_request{{std::move(*spec)}}, time_left(*c), [client = client, options = options, c, response, labels](submit_answer answer) {
+      std::vector<task_spec> specs{std::move(*spec)};
+      std::vector<std::optional<error>> refused(1);
+      arrange(specs, refused);
+      if (refused[0]) return c->fail(*refused[0]);
+      client->submit(submit_request{std::move(specs)}, time_left(*c), [client = client, options = options, c, response, labels](submit_answer answer) {
         if (!answer) return c->fail(answer.failure());
         if (answer->size() != 1) return c->fail(error(ec::internal, "the scheduler answered one task with another number of rows"));
         auto& row = answer->front();
         if (row.refused) return c->fail(*row.refused);
-        if (!row.repeated) return c->succeed([&] { write_new(*response, record_of(row.task, labels), false); });
-        // Of a known key only the first task's id is certain: ask what became of it.
-        client->find(row.task.id, rpc::time_left(*c, options), [c, response](find_answer first) {
+        if (!row.repeated && !waits(row.task)) return c->succeed([&] { write_new(*response, record_of(row.task, labels), false); });
+        // Of a known key only the first task's id is certain: ask what became of it; and what a new one waits for.
+        client->find(row.task.id, rpc::time_left(*c, options), [c, response, repeated = row.repeated](find_answer first) {
           if (!first) return c->fail(first.failure());
-          c->succeed([&] { write_new(*response, *first, true); });
+          c->succeed([&] { write_new(*response, *first, repeated); });
         });
       });
     });
@@ -60,16 +66,24 @@ public:
         return c->fail(error(ec::too_large, "The batch has " + std::to_string(rows) + " tasks; the limit is " + std::to_string(limits::batch) + "."));
       // Rows are independent: the good ones go on, each bad one gets its own error.
       const auto now = options.now();
-      std::vector<task_spec> specs;
+      std::vector<task_spec> read(rows), specs;
+      std::vector<std::optional<error>> refused(rows);
       std::vector<int> places;
       for (int i = 0; i < request->tasks_size(); ++i) {
+        const auto row = static_cast<std::size_t>(i);
+        if (auto spec = read_task(request->tasks(i), now, &read[row])) read[row] = std::move(*spec);
+        else refused[row] = std::move(spec.failure());
+      }
+      arrange(read, refused); // rows that wait for each other are taken or refused together
+      for (int i = 0; i < request->tasks_size(); ++i) {
+        const auto row = static_cast<std::size_t>(i);
         auto& result = *response->add_results();
-        if (auto spec = read_task(request->tasks(i), now)) {
-          specs.push_back(std::move(*spec));
-          places.push_back(i);
-        } else {
-          write_error(*result.mutable_error(), spec.failure());
+        if (refused[row]) {
+          write_error(*result.mutable_error(), *refused[row]);
+          continue;
         }
+        specs.push_back(std::move(read[row]));
+        places.push_back(i);
       }
       if (specs.empty()) return c->succeed([] {});
       client->submit(submit_request{std::move(specs)}, time_left(*c), [c, response, places](submit_answer answer) {

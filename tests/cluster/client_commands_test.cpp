@@ -316,6 +316,19 @@ TEST_CASE("a batch file goes in chunks, in order, whether it is an array or line
   CHECK(b.err == "taskmaster: 2500 submitted, 0 refused\n");
 }
 
+TEST_CASE("what a task waits for goes as one list, and a graph's rows in one request") {
+  fake_service service;
+  CHECK(run(service, {"submit", "noop", "--after", "a", "--after", "b", "--after-group", "g", "--after-else", "run", "--group", "h"}).code == 0);
+  const auto body = json::parse(service.bodies.at(0));
+  CHECK(body["after"] == json::array({{{"ref", "a"}, {"else", "run"}}, {{"ref", "b"}, {"else", "run"}}, {{"group", "g"}, {"else", "run"}}}));
+  CHECK(body["group"] == "h");
+  CHECK(run(service, {"submit", "noop", "--after-on", "finished"}).code == exit_codes::usage);
+  std::string lines;
+  for (int i = 0; i < 2'500; ++i) lines += "{\"kind\":\"k\",\"ref\":\"r" + std::to_string(i) + "\"}\n";
+  CHECK(run(service, {"submit", "--batch", "-"}, lines).code == exit_codes::done);
+  CHECK(service.bodies.size() == 2);
+}
+
 TEST_CASE("a refused row of a batch is told by its number and the rest goes in") {
   fake_service service;
   const auto r = run(service, {"submit", "--batch", "-"}, "{\"kind\":\"a\"}\n{}\n{\"kind\":\"c\"}\n");

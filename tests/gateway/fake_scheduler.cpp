@@ -66,8 +66,11 @@ submit_answer store(script& told, const submit_request& request) {
     t.delivery = spec.delivery;
     t.unique_key = spec.unique_key;
     t.concurrency_key = spec.concurrency_key;
+    t.options = share(spec.options);
+    if (!spec.after.empty()) t.run_at = timestamp::max();
     if (!key.empty()) told.keys[key] = t.id;
     task_record record;
+    record.waits_for = static_cast<std::int32_t>(spec.after.size());
     record.task = t;
     record.labels = spec.labels;
     record.state = t.run_at > t.created_at ? task_state::scheduled : task_state::ready;

@@ -108,7 +108,16 @@ TEST_CASE("each fault of form names its field") {
       {R"({"kind": "noop", "labels": {"a/b": 1}})", "/labels/a~1b"},
       {R"({"kind": "noop", "labels": {"a": null}})", "/labels/a"},
       {R"({"kind": "noop", "cron": "* * * * *"})", "/cron"},
-      {R"({"kind": "noop", "after": []})", "/after"},
+      {R"({"kind": "noop", "after": "x"})", "/after"},
+      {R"({"kind": "noop", "after": [7]})", "/after/0"},
+      {R"({"kind": "noop", "after": ["a", {"on": "finished"}]})", "/after/1"},
+      {R"({"kind": "noop", "after": [{"ref": "a", "group": "g"}]})", "/after/0"},
+      {R"({"kind": "noop", "after": [{"ref": "a", "on": "ended"}]})", "/after/0/on"},
+      {R"({"kind": "noop", "after": [{"ref": "a", "else": "stop"}]})", "/after/0/else"},
+      {R"({"kind": "noop", "after": [{"ref": "a", "otherwise": "run"}]})", "/after/0/otherwise"},
+      {R"({"kind": "noop", "after": ["a b"]})", "/after/0"},
+      {R"({"kind": "noop", "ref": "a b"})", "/ref"},
+      {R"({"kind": "noop", "group": 5})", "/group"},
   };
   for (const auto& [text, field] : table) {
     INFO(text);
