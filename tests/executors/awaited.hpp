@@ -27,7 +27,7 @@ inline execution an_execution(std::string kind, std::string payload, std::uint64
 }
 
 /// A result that is still to come; keeps count of how often it came.
-class awaited {
+class awaited_result {
 public:
   executor::done_callback callback() {
     return [state = state_](execution_result r) {
@@ -50,7 +50,7 @@ private:
 };
 
 inline execution_result run_to_end(executor& by, execution what) {
-  awaited result;
+  awaited_result result;
   by.start(std::move(what), result.callback());
   return result.get();
 }

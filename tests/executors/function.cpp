@@ -41,7 +41,7 @@ execution_result obedient(const execution&, std::stop_token stop) {
 
 TEST_CASE("a function is told of cancel and timeout, and its outcome says which") {
   function_executor executor(obedient, 2);
-  awaited cancelled;
+  awaited_result cancelled;
   executor.start(an_execution("custom", "null", 1), cancelled.callback());
   executor.cancel(1);
   CHECK(cancelled.get().outcome == run_outcome::cancelled);
@@ -59,7 +59,7 @@ TEST_CASE("a function that finished before it noticed has succeeded") {
         return succeeded_with("1");
       },
       1);
-  awaited result;
+  awaited_result result;
   executor.start(an_execution("custom", "null", 1), result.callback());
   REQUIRE(eventually([&] { return running.load(); }));
   executor.cancel(1);
@@ -78,7 +78,7 @@ TEST_CASE("no more functions run at once than there are threads, and the others 
         return execution_result{};
       },
       3);
-  std::vector<awaited> results(60);
+  std::vector<awaited_result> results(60);
   for (std::size_t i = 0; i < results.size(); ++i)
     executor.start(an_execution("custom", "null", i + 1), results[i].callback());
   for (auto& r : results) CHECK(r.get().outcome == run_outcome::succeeded);
@@ -93,7 +93,7 @@ TEST_CASE("a run that still queues is cancelled or times out without beginning")
         return obedient(e, stop);
       },
       1);
-  std::vector<awaited> results(4);
+  std::vector<awaited_result> results(4);
   for (std::size_t i = 0; i < 3; ++i)
     executor.start(an_execution("custom", "null", i + 1), results[i].callback());
   auto hasty = an_execution("custom", "null", 4);

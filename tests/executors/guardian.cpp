@@ -76,7 +76,7 @@ TEST_CASE("without a guardian the command itself still dies with its worker") {
   });
   ::kill(worker, SIGKILL);
   ::waitpid(worker, nullptr, 0);
-  CHECK(eventually([&] { return !alive(pids[0]); }));
+  CHECK(eventually([&pids = pids] { return !alive(pids[0]); }));
   // What it had started is what the guardian is for.
   CHECK(alive(pids[1]));
   ::kill(pids[1], SIGKILL);

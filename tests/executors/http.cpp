@@ -197,7 +197,7 @@ TEST_CASE("a target that takes no connection runs into the timeout too") {
 TEST_CASE("a cancelled request is cut") {
   server target;
   http_executor executor(2);
-  std::vector<awaited> results(2);
+  std::vector<awaited_result> results(2);
   executor.start(an_execution("http", nlohmann::json{{"url", target.url("/mute")}}.dump(), 1), results[0].callback());
   executor.start(an_execution("http", nlohmann::json{{"url", target.url("/slow")}}.dump(), 2), results[1].callback());
   REQUIRE(eventually([&] { return target.slow == 2; }));
@@ -211,7 +211,7 @@ TEST_CASE("a cancelled request is cut") {
 TEST_CASE("stopping the executor cuts what is under way") {
   server target;
   http_executor executor(1);
-  std::vector<awaited> results(3);
+  std::vector<awaited_result> results(3);
   for (std::size_t i = 0; i < results.size(); ++i)
     executor.start(an_execution("http", nlohmann::json{{"url", target.url("/mute")}}.dump(), i + 1), results[i].callback());
   REQUIRE(eventually([&] { return target.slow == 1; }));

@@ -178,7 +178,7 @@ TEST_CASE("a grandchild that left the group and holds the output does not hold u
 
 TEST_CASE("two hundred commands run at once, each with its own answer") {
   process_executor executor;
-  std::vector<awaited> results(200);
+  std::vector<awaited_result> results(200);
   for (std::size_t i = 0; i < results.size(); ++i)
     executor.start(an_execution("shell", nlohmann::json{{"command", "cat; echo $X"},
                                                         {"stdin", std::to_string(i) + "\n"},

@@ -68,7 +68,7 @@ TEST_CASE("a command that ignores the request to end is killed after the grace")
 TEST_CASE("a cancelled command may clean up, then counts as cancelled") {
   scratch place;
   process_executor executor(graces(never));
-  awaited result;
+  awaited_result result;
   executor.start(an_execution("shell", nlohmann::json{{"command", "trap 'echo tidy; exit 0' TERM; touch \"$READY\"; while :; do sleep 0.05; done"},
                                                       {"env", {{"READY", place / "ready"}}}}
                                            .dump(),
@@ -87,7 +87,7 @@ TEST_CASE("a cancelled command may clean up, then counts as cancelled") {
 TEST_CASE("a child of a cancelled shell has the grace too") {
   scratch place;
   process_executor executor(graces(never));
-  awaited result;
+  awaited_result result;
   // The shell itself dies of TERM at once; what it started has still to write its last words.
   executor.start(an_execution("shell", nlohmann::json{{"command", "sh -c 'trap \"sleep 0.2; echo saved; exit\" TERM; touch \"$READY\"; while :; do sleep 0.05; done'; true"},
                                                       {"env", {{"READY", place / "ready"}}}}
@@ -100,7 +100,7 @@ TEST_CASE("a child of a cancelled shell has the grace too") {
 
 TEST_CASE("a stopped command notices that it is to end") {
   process_executor executor(graces(never));
-  awaited result;
+  awaited_result result;
   executor.start(an_execution("shell", R"({"command": "kill -STOP $$"})"), result.callback());
   executor.cancel(1);
   CHECK(result.get().outcome == run_outcome::cancelled);
@@ -116,7 +116,7 @@ TEST_CASE("cancelling what has ended or never was changes nothing") {
 
 TEST_CASE("stopping the executor kills every command at once and refuses new ones") {
   process_executor executor(graces(never));
-  std::vector<awaited> results(10);
+  std::vector<awaited_result> results(10);
   for (std::size_t i = 0; i < results.size(); ++i)
     executor.start(an_execution("shell", R"({"command": "trap '' TERM; sleep 1000"})", i + 1), results[i].callback());
   executor.cancel(1);
