@@ -14,7 +14,8 @@ coordinator_desk_actor::behavior_type coordinator(coordinator_state::self_ptr se
       [self](live_atom, const live_request& request) -> live_answer { return self->state.live(request); },
       [self](wait_atom, const uuid& id, caf::timespan timeout) { return self->state.wait(id, timeout); },
       [self](cancel_atom, const uuid& id) { return self->state.cancel(id); },
-      [self](retry_atom, const uuid& id) { return self->state.reopen(id); },
+      [self](retry_atom, const uuid& id, caf::timespan wait) { return self->state.reopen(id, std::chrono::duration_cast<duration>(wait)); },
+      [self](edit_atom, edit_request& request) { return self->state.edit(request); },
       [self](explain_atom, const task& row) -> reasons_answer { return self->state.explain(row); },
       [self](set_queue_atom, const queue_change& change) { return self->state.set_queue(change); },
       [self](schedule_atom, schedule_command& command) { return self->state.change_schedule(command); },
@@ -24,6 +25,7 @@ coordinator_desk_actor::behavior_type coordinator(coordinator_state::self_ptr se
       [self](session_hello& hello) { self->state.hear_hello(hello); },
       [self](session_said& said) { self->state.hear_worker(said); },
       [self](tick_atom) { self->state.tick(); },
+      [self](heard_atom) { self->state.hear_submits(); },
       [self](run_atom) { self->state.work(); },
       [self](stop_atom) { self->state.stop(); },
   };

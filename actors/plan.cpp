@@ -26,6 +26,9 @@ void plan::resign() {
   alarms_.clear();
   thirsty_.clear();
   expiries_.clear();
+  silences_.clear();
+  unsaved_.clear();
+  forgotten_.clear();
   stones_.clear();
   open_reads_.clear();
   sessions_.clear();
@@ -117,6 +120,7 @@ void plan::add(task row, timestamp now) {
 }
 
 void plan::put_back(entry& e) {
+  unwatch(e);
   e.session = 0;
   e.fence = {};
   e.started_at.reset();
@@ -127,6 +131,7 @@ void plan::put_back(entry& e) {
 
 void plan::forget(entries::iterator it) {
   auto& e = *it->second;
+  unwatch(e);
   if (e.busy) vacate(e);
   auto& l = *e.home;
   entries_.erase(it);
