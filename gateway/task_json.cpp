@@ -315,7 +315,6 @@ void write_task_fields(json_writer& out, const task_record& r) {
     out.begin_object().field("code", r.error->code).field("message", r.error->message).end_object();
   else
     out.null();
-  const auto& options = options_of(t.options);
   out.field_or_null("heartbeat_timeout", options.heartbeat_timeout == duration{0} ? std::string() : format_duration(options.heartbeat_timeout));
   out.key("unique");
   if (t.unique_key.empty()) {

@@ -254,13 +254,12 @@ void write_task(v1::Task& out, const task_record& r) {
   spec.mutable_retry()->set_jitter(t.retry.jitter);
   spec.set_delivery(t.delivery == delivery_mode::at_most_once ? v1::DELIVERY_AT_MOST_ONCE : v1::DELIVERY_AT_LEAST_ONCE);
   spec.set_unique_key(t.unique_key);
-  const auto& how = options_of(t.options);
-  if (how.scope != unique_scope{} || how.policy != unique_policy{}) {
+  if (options.scope != unique_scope{} || options.policy != unique_policy{}) {
     auto& unique = *spec.mutable_unique();
     unique.set_key(t.unique_key);
-    unique.set_scope(static_cast<v1::UniqueScope>(static_cast<int>(how.scope) + 1));
-    unique.set_policy(static_cast<v1::UniquePolicy>(static_cast<int>(how.policy) + 1));
-    if (how.unique_period > duration{0}) write_duration(*unique.mutable_period(), how.unique_period);
+    unique.set_scope(static_cast<v1::UniqueScope>(static_cast<int>(options.scope) + 1));
+    unique.set_policy(static_cast<v1::UniquePolicy>(static_cast<int>(options.policy) + 1));
+    if (options.unique_period > duration{0}) write_duration(*unique.mutable_period(), options.unique_period);
   }
   spec.set_concurrency_key(t.concurrency_key);
   for (const auto& [k, v] : r.labels) (*spec.mutable_labels())[k] = v;
@@ -282,7 +281,6 @@ void write_task(v1::Task& out, const task_record& r) {
   }
   if (t.checkpoint) out.set_checkpoint(*t.checkpoint);
   out.set_deferrals(t.deferrals);
-  const auto& options = options_of(t.options);
   if (options.heartbeat_timeout > duration{0}) write_duration(*spec.mutable_heartbeat_timeout(), options.heartbeat_timeout);
   spec.set_ref(options.ref);
   spec.set_group(options.group);
