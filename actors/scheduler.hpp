@@ -76,7 +76,7 @@ private:
     std::vector<new_task> tasks;
     std::vector<std::size_t> places; // in the submission's answers
     std::size_t bytes = 0;
-    bool graph = false; // stored by itself, whole
+    std::vector<std::size_t> graphs = {}; // how many of its rows are each graph's; none: rows by themselves
   };
   struct line {
     store_lane_actor lane;
