@@ -167,7 +167,7 @@ void scheduler_state::replace(const std::shared_ptr<submission>& whole, std::siz
             if (verdict && (*verdict == edit_verdict::changed || (*verdict == edit_verdict::running && (!waits_only || tries >= replace_tries))))
               return row_done(*whole);
             if (tries >= replace_tries) return fail(error{ec::unavailable, "its holder changes all the time, try again"});
-            share again{whole, {}, {}, {}, tries + 1, 0, false};
+            share again{whole, {}, {}, {}, tries + 1, 0, {}};
             again.bytes = spec.payload.size();
             again.places.push_back(place);
             again.replacing[place] = spec;
