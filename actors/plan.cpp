@@ -98,6 +98,7 @@ plan::entry& plan::make_entry(task row) {
   auto& b = bucket_of(e.row);
   e.home = e.row.concurrency_key.empty() ? b.plain : &line_of(b, e.row.concurrency_key);
   ++e.home->users;
+  stones_.forget(e.row.id); // what the plan knows is not overwritten anyway, and it is not finished
   entries_.emplace(e.row.id, std::move(made));
   set_state(e, maybe_held(e.row) ? entry_state::held : entry_state::waiting);
   return e;
@@ -223,8 +224,10 @@ void plan::reopened(task row, timestamp now) {
 }
 
 void plan::gone(const uuid& id) {
+  const auto it = entries_.find(id);
+  const auto known = it == entries_.end() ? stones_.lowest_news(id) : std::optional(version_of(it->second->row));
   erase(id);
-  bury(id, tombstones::never);
+  stones_.add_finished(id, known ? known->attempt : std::numeric_limits<std::int32_t>::max() - 1, next_ticket_, clock_);
 }
 
 void plan::sweep(steady_time now) {

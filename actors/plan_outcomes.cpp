@@ -137,7 +137,7 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
       out.push_back({c.id, c.fence, e.session, true, c.state == task_state::cancelled, false});
       const auto id = c.id;
       erase(id);
-      bury(id, tombstones::never);
+      stones_.add_finished(id, c.version.attempt, next_ticket_, clock_);
       continue;
     }
     if (!applied) {

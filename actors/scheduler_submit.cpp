@@ -50,7 +50,7 @@ caf::result<submit_answer> scheduler_state::submit(submit_request& request) {
     part.bytes += spec.payload.size();
     part.places.push_back(i);
     auto print = spec.idempotency_key.empty() ? std::string() : fingerprint(spec);
-    part.tasks.push_back({uuid::make(wall_now()), std::move(spec), std::move(print)});
+    part.tasks.push_back({config_.make_id ? config_.make_id() : uuid::make(wall_now()), std::move(spec), std::move(print)});
   }
   whole->open = 1; // until all parts are on their way
   for (auto& [part, with_keys] : parts) {
