@@ -197,6 +197,7 @@ private:
   std::vector<task_change> in_flight_; // the batch under way; asked again until the database says
   bool recording_ = false;
   steady_time record_again_{};
+  std::vector<uuid> unread_; // to be read again; the database did not answer
 
   // Of tasks that wait for tasks: whether there are any, whether some may have to be told, and since when.
   bool edges_ = true, told_all_ = false, following_ = false;

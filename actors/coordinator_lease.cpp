@@ -152,6 +152,7 @@ void coordinator_state::step_down(const std::string& why) {
   schedules_.clear();
   outbox_.clear();
   in_flight_.clear();
+  unread_.clear();
   recording_ = false;
   fail_promises(not_leading());
 }
@@ -168,6 +169,7 @@ void coordinator_state::tick() {
   for (const auto& [id, s] : sessions_)
     if (!s.connected && at >= s.grace_ends) given_up.push_back(id);
   for (const auto id : given_up) end_session(id, 0);
+  if (!unread_.empty()) read_again(std::exchange(unread_, {}));
   change_next_queue();
   run_schedules();
   if (!scanning_ && at - last_scan_ >= config_.scan_every) scan();

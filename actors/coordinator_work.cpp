@@ -142,7 +142,11 @@ void coordinator_state::read_again(std::vector<uuid> ids) {
   ask_store(
       self_, reads_, [ids](task_store& s) { return s.load(ids, limit); },
       [this, ids, epoch = epoch_](expected<std::vector<task>>& rows) {
-        if (epoch != epoch_ || !rows) return; // the scan or the next refill brings what is left of them
+        if (epoch != epoch_) return;
+        if (!rows) { // no scan has to bring them: it may have met these rows while the plan still knew an older version
+          unread_.insert(unread_.end(), ids.begin(), ids.end());
+          return;
+        }
         std::set<uuid> there;
         for (auto& row : *rows) {
           there.insert(row.id);
