@@ -1,5 +1,7 @@
 #include "actors/holdings.hpp"
 
+#include "schema/mutant.hpp"
+
 #include <algorithm>
 
 namespace taskmaster {
@@ -26,6 +28,10 @@ std::int32_t holdings::credit_at_hello() {
 void holdings::disconnected() {
   welcomed_ = false; // R14: after a reconnect nothing starts until the welcome has judged what was named
   unsent_ = results_.begin();
+  if (!mutant("results_forgotten")) return;
+  results_.clear();
+  result_of_.clear();
+  unsent_ = results_.end();
 }
 
 std::vector<std::uint64_t> holdings::welcomed(const welcome& w, steady_time now) {
@@ -69,7 +75,7 @@ void holdings::heartbeat_answered(steady_time asked) { lease_until_ = std::max(l
 
 void holdings::assigned(assign&& a) {
   for (auto& t : a.tasks) {
-    --granted_;
+    if (!mutant("credit_not_returned")) --granted_;
     if (draining_) finish_unstarted(t, run_outcome::returned); // answered, never dropped (S7)
     else queue_.push_back(std::move(t));
   }
@@ -84,7 +90,7 @@ void holdings::finish_unstarted(const assignment& a, run_outcome outcome) {
 
 std::vector<holdings::start> holdings::take_starts(steady_time now) {
   std::vector<start> out;
-  while (!queue_.empty() && may_start(now) && running_.size() < static_cast<std::size_t>(options_.slots)) {
+  while (!queue_.empty() && (may_start(now) || mutant("starts_without_lease") || (mutant("starts_before_welcome") && !welcomed_)) && running_.size() < static_cast<std::size_t>(options_.slots)) {
     const auto run = next_run_++;
     running_[run] = {queue_.front(), false};
     out.push_back({run, std::move(queue_.front())});
