@@ -218,6 +218,7 @@ private:
   steady_time keep_from_{};              // checkpoints wait until then, unless there are changes to write
   bool recording_ = false;
   steady_time record_again_{};
+  std::vector<uuid> unread_; // to be read again; the database did not answer
 
   // Of tasks that wait for tasks: whether there are any, whether some may have to be told, and since when.
   bool edges_ = true, told_all_ = false, following_ = false;

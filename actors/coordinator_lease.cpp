@@ -159,6 +159,7 @@ void coordinator_state::step_down(const std::string& why) {
   outbox_.clear();
   in_flight_.clear();
   keeping_.clear();
+  unread_.clear();
   recording_ = false;
   fail_promises(not_leading());
 }
@@ -175,6 +176,7 @@ void coordinator_state::tick() {
   for (const auto& [id, s] : sessions_)
     if (!s.connected && at >= s.grace_ends) given_up.push_back(id);
   for (const auto id : given_up) end_session(id, 0);
+  if (!unread_.empty()) read_again(std::exchange(unread_, {}));
   change_next_queue();
   run_schedules();
   for (auto& [id, order] : edits_)

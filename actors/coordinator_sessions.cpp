@@ -1,6 +1,8 @@
 // Workers: hello and its claims, credit, what they say, their loss (R10, R11, R14).
 #include "actors/coordinator.hpp"
 
+#include "schema/mutant.hpp"
+
 #include <algorithm>
 #include <spdlog/spdlog.h>
 
@@ -154,7 +156,9 @@ void coordinator_state::hear_results(session_id id, finished_tasks& said) {
   std::vector<claim> unknown;
   for (const auto& r : said.results) {
     switch (plan_.finished(id, r)) {
-    case plan::result_verdict::settling: break;
+    case plan::result_verdict::settling:
+      if (mutant("ack_before_commit")) order(id, acknowledged{{{r.what.what.task, r.what.what.fence, false, term_}}});
+      break;
     case plan::result_verdict::unknown: unknown.push_back(r.what.what); break;
     case plan::result_verdict::stale:
       if (r.outcome != run_outcome::returned) meters_->stale.Increment();

@@ -1,5 +1,7 @@
 #include "actors/holdings.hpp"
 
+#include "schema/mutant.hpp"
+
 #include <algorithm>
 
 namespace taskmaster {
@@ -30,6 +32,10 @@ void holdings::disconnected() {
     j.untold = !j.said.progress.empty() || j.said.checkpoint;
     j.untold_checkpoint = j.said.checkpoint != nullptr;
   }
+  if (!mutant("results_forgotten")) return;
+  results_.clear();
+  result_of_.clear();
+  unsent_ = results_.end();
 }
 
 std::vector<std::uint64_t> holdings::welcomed(const welcome& w, steady_time now) {
@@ -73,7 +79,7 @@ void holdings::heartbeat_answered(steady_time asked) { lease_until_ = std::max(l
 
 void holdings::assigned(assign&& a) {
   for (auto& t : a.tasks) {
-    --granted_;
+    if (!mutant("credit_not_returned")) --granted_;
     if (draining_) finish_unstarted(t, run_outcome::returned); // answered, never dropped (S7)
     else queue_.push_back(std::move(t));
   }
@@ -88,7 +94,7 @@ void holdings::finish_unstarted(const assignment& a, run_outcome outcome) {
 
 std::vector<holdings::start> holdings::take_starts(steady_time now) {
   std::vector<start> out;
-  while (!queue_.empty() && may_start(now) && running_.size() < static_cast<std::size_t>(options_.slots)) {
+  while (!queue_.empty() && (may_start(now) || mutant("starts_without_lease") || (mutant("starts_before_welcome") && !welcomed_)) && running_.size() < static_cast<std::size_t>(options_.slots)) {
     const auto run = next_run_++;
     running_[run].what = queue_.front();
     out.push_back({run, std::move(queue_.front())});

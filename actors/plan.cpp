@@ -3,6 +3,7 @@
 #include "actors/plan.hpp"
 
 #include "schema/graph.hpp"
+#include "schema/mutant.hpp"
 
 #include <algorithm>
 
@@ -16,7 +17,7 @@ void plan::lead(const leader_lease& lease, bool grace) {
   previous_term_ = lease.previous_term;
   sequence_ = 0;
   took_over_at_ = lease.now;
-  grace_ = grace;
+  grace_ = grace && !mutant("no_grace");
 }
 
 void plan::resign() {
@@ -86,7 +87,9 @@ plan::bucket& plan::bucket_of(const task& row) {
   return make_bucket({row.queue, row.kind, row.priority}, position::end());
 }
 
-bool plan::news(const task& row) const { return !entries_.contains(row.id) && !stones_.covers(row.id, version_of(row)); }
+bool plan::news(const task& row) const {
+  return !entries_.contains(row.id) && (mutant("no_tombstone") || !stones_.covers(row.id, version_of(row)));
+}
 
 bool plan::maybe_held(const task& row) const {
   // No earlier leader can have handed out what became due or was stored after the takeover (protocol 3.2 #21), nor what never will be.
@@ -101,6 +104,7 @@ plan::entry& plan::make_entry(task row) {
   auto& b = bucket_of(e.row);
   e.home = e.row.concurrency_key.empty() ? b.plain : &line_of(b, e.row.concurrency_key);
   ++e.home->users;
+  stones_.forget(e.row.id); // what the plan knows is not overwritten anyway, and it is not finished
   entries_.emplace(e.row.id, std::move(made));
   set_state(e, maybe_held(e.row) ? entry_state::held : entry_state::waiting);
   return e;
@@ -202,12 +206,15 @@ void plan::refill_failed(const refill& what) {
 }
 
 void plan::scanned(std::vector<task> rows, timestamp now) {
-  for (auto& row : rows)
+  for (auto& row : rows) {
+    if (mutant("scan_overwrites")) erase(row.id);
     if (news(row)) add(std::move(row), now);
+  }
 }
 
 bool plan::announced(task row, timestamp now) {
-  if (row.created_at <= took_over_at_ || row.created_at + options_.announce_age < now) return false;
+  const bool young = row.created_at > took_over_at_ && row.created_at + options_.announce_age >= now;
+  if (!young && !mutant("announce_of_any_age")) return false;
   if (news(row)) add(std::move(row), now);
   return true;
 }
@@ -228,12 +235,15 @@ void plan::reopened(task row, timestamp now) {
 }
 
 void plan::gone(const uuid& id) {
+  const auto it = entries_.find(id);
+  const auto known = it == entries_.end() ? stones_.lowest_news(id) : std::optional(version_of(it->second->row));
   erase(id);
-  bury(id, tombstones::never);
+  stones_.add_finished(id, known ? known->attempt : std::numeric_limits<std::int32_t>::max() - 1, next_ticket_, clock_);
 }
 
 void plan::sweep(steady_time now) {
   clock_ = now;
+  if (mutant("tombstone_not_for_scans")) return stones_.sweep(next_ticket_, now, std::chrono::milliseconds(0));
   stones_.sweep(open_reads_.empty() ? next_ticket_ : *open_reads_.begin(), now, options_.tombstone_age);
 }
 

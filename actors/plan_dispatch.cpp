@@ -1,6 +1,8 @@
 // The plan hands out: what is due, to whom, in which order.
 #include "actors/plan.hpp"
 
+#include "schema/mutant.hpp"
+
 #include <algorithm>
 
 namespace taskmaster {
@@ -74,6 +76,10 @@ void plan::assign_to(entry& e, session_id id, std::string_view secret, timestamp
   } else if (e.row.delivery == delivery_mode::at_most_once) {
     set_state(e, entry_state::marking); // R16: committed first, sent once
     changes_.push_back(change_of(e, task_change::type::mark));
+    if (mutant("mark_after_dispatch")) {
+      set_state(e, entry_state::assigned);
+      out[id].push_back(assignment_of(e, s.worker, secret));
+    }
   } else {
     set_state(e, entry_state::assigned);
     out[id].push_back(assignment_of(e, s.worker, secret));

@@ -2,6 +2,8 @@
 // empties; nothing is counted up and down anywhere else.
 #include "actors/plan.hpp"
 
+#include "schema/mutant.hpp"
+
 #include <algorithm>
 
 namespace taskmaster {
@@ -80,7 +82,7 @@ void plan::vacate(entry& e) {
 
 bool plan::queue_open(queue_state& q, timestamp now) {
   const auto& s = q.settings;
-  if (s.paused) return false;
+  if (s.paused && !mutant("pause_ignored")) return false;
   // Until the last leader's workers have come back, nobody knows how many run (protocol 3.2 #19).
   if (s.concurrency && (grace_ || q.running.size() >= static_cast<std::size_t>(*s.concurrency))) return false;
   return !s.rate || q.meter.ready(*s.rate, now);
@@ -89,7 +91,8 @@ bool plan::queue_open(queue_state& q, timestamp now) {
 bool plan::key_open(key_state& k, timestamp now) {
   if (k.key.empty()) return true;
   const auto& s = k.home->settings;
-  if (grace_ || s.paused_keys.contains(k.key) || k.running.size() >= static_cast<std::size_t>(s.key_concurrency)) return false;
+  const auto most = static_cast<std::size_t>(s.key_concurrency) + (mutant("limit_miscounted") ? 1 : 0);
+  if (grace_ || s.paused_keys.contains(k.key) || k.running.size() >= most) return false;
   return !s.key_rate || k.meter.ready(*s.key_rate, now);
 }
 

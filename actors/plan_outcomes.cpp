@@ -1,6 +1,7 @@
 // What becomes of a run: results, losses, cancels, and what the database says to the changes they make (R5, R6, R15, R16).
 #include "actors/backoff.hpp"
 #include "actors/plan.hpp"
+#include "schema/mutant.hpp"
 
 namespace taskmaster {
 
@@ -58,8 +59,8 @@ plan::result_verdict plan::finished(session_id id, const run_result& r) {
   const auto it = entries_.find(r.what.what.task);
   if (it == entries_.end()) return result_verdict::unknown;
   auto& e = *it->second;
-  if (e.fence != r.what.what.fence || version_of(e.row) != task_version{r.what.what.attempt, r.what.what.losses})
-    return result_verdict::stale;
+  const bool current = e.fence == r.what.what.fence && version_of(e.row) == task_version{r.what.what.attempt, r.what.what.losses};
+  if (!current && !mutant("no_fence_check")) return result_verdict::stale;
   if (e.state == entry_state::settling) { // sent again on a new stream while the change is under way
     if (sessions_.contains(id)) e.session = id;
     return result_verdict::settling;
@@ -83,7 +84,7 @@ plan::result_verdict plan::finished(session_id id, const run_result& r) {
     c.reason = std::move(reason);
     c.failure = r.failure;
     c.burned = burned;
-    c.wait = wait;
+    c.wait = mutant("no_backoff") ? duration(0) : wait;
     settle(e, std::move(c));
   };
   const bool once = e.row.delivery == delivery_mode::at_most_once;
@@ -151,12 +152,12 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
       if (c.state == task_state::succeeded && e.row.checkpoint) forgotten_.push_back({c.id, c.version, nullptr});
       const auto id = c.id;
       erase(id);
-      bury(id, tombstones::never);
+      stones_.add_finished(id, c.version.attempt, next_ticket_, clock_);
       continue;
     }
     if (!applied) {
       // Somebody else's change, or ours whose answer was lost: the row itself says which.
-      out.push_back({c.id, c.fence, e.session, false, false, true});
+      out.push_back({c.id, c.fence, e.session, false, false, !mutant("stale_said_recorded")});
       read_again.push_back(c.id);
       const auto id = c.id;
       const task_version lowest{c.version.attempt, c.version.losses + 1};
@@ -195,6 +196,7 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
       break;
     case task_change::type::mark:
       e.row.marked = c.fence;
+      if (mutant("mark_after_dispatch")) break;
       send_marked(e, now, secret, marked);
       break;
     case task_change::type::finish: break;
@@ -231,8 +233,15 @@ plan::cancel_decision plan::cancel(const uuid& id) {
   case entry_state::marking: e.cancel_requested = true; return {cancel_step::requested, 0, {}};
   case entry_state::settling:
     if (e.editing) return {}; // who asks again in a moment learns whether it was in time
-    e.cancel_requested = true; return {cancel_step::requested, 0, {}};
-  case entry_state::assigned: e.cancel_requested = true; return {cancel_step::requested, e.session, e.fence};
+    e.cancel_requested = true;
+    return {cancel_step::requested, 0, {}};
+  case entry_state::assigned:
+    if (mutant("cancelled_though_given")) {
+      finish(e, task_state::cancelled, "cancelled");
+      return {cancel_step::settling, 0, {}};
+    }
+    e.cancel_requested = true;
+    return {cancel_step::requested, e.session, e.fence};
   }
   return {};
 }

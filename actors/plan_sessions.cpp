@@ -1,6 +1,8 @@
 // Workers come, claim what they hold, grant credit, and go (R10, R11).
 #include "actors/plan.hpp"
 
+#include "schema/mutant.hpp"
+
 #include <algorithm>
 
 namespace taskmaster {
@@ -44,6 +46,7 @@ void plan::close_session(session_id id, session_id heir, timestamp) {
     if (found == entries_.end()) continue;
     auto& e = *found->second;
     if (e.session != id || e.state != entry_state::assigned) continue; // settling and marking end by themselves
+    if (heir && mutant("no_reconcile")) continue;
     heir ? release(e) : lose(e);
   }
   if (const auto sig = signature_of_.find(id); sig != signature_of_.end()) {
@@ -59,7 +62,7 @@ void plan::close_session(session_id id, session_id heir, timestamp) {
 void plan::credit(session_id id, std::int32_t more) {
   const auto it = sessions_.find(id);
   if (it == sessions_.end() || more <= 0) return;
-  it->second.credit += more;
+  it->second.credit += mutant("credit_twice") ? 2 * more : more;
   ready(id);
 }
 
@@ -91,7 +94,7 @@ void plan::adopt(entry& e, session_id id, const taskmaster::fence& f, timestamp 
 plan::claim_verdict plan::claimed_row(session_id id, const claim& c, const task* row, timestamp now) {
   if (!row || stones_.covers(c.task, {c.attempt, c.losses})) return claim_verdict::drop;
   if (!knows(c.task)) {
-    if (version_of(*row) != task_version{c.attempt, c.losses}) return claim_verdict::drop;
+    if (version_of(*row) != task_version{c.attempt, c.losses} && !mutant("adopt_any_attempt")) return claim_verdict::drop;
     auto& e = make_entry(*row);
     if (e.state == entry_state::held) place(e);
   }
@@ -109,7 +112,7 @@ plan::claim_verdict plan::claimed(session_id id, const claim& c, timestamp now, 
     return stones_.covers(c.task, {c.attempt, c.losses}) ? claim_verdict::drop : claim_verdict::unknown;
   }
   auto& e = *it->second;
-  if (version_of(e.row) != task_version{c.attempt, c.losses}) return claim_verdict::drop;
+  if (version_of(e.row) != task_version{c.attempt, c.losses} && !mutant("adopt_any_attempt")) return claim_verdict::drop;
   switch (e.state) {
   case entry_state::assigned:
     if (e.fence != c.fence) return claim_verdict::drop;

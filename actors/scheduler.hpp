@@ -7,6 +7,7 @@
 #include "actors/store_lane.hpp"
 
 #include <deque>
+#include <functional>
 
 namespace taskmaster {
 
@@ -18,6 +19,7 @@ struct scheduler_config {
   std::size_t bulks_most = 4;             // bulk requests under way
   std::size_t batch_rows = 1'000;
   std::size_t batch_bytes = 4u << 20;
+  std::function<uuid()> make_id; // of a task; empty: of this machine's clock and its random bits
 };
 
 /// Keyed submits have a lane of their own: somebody's open transaction on a key stalls nobody else (protocol 3.1 #7).

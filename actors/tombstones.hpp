@@ -4,17 +4,20 @@
 #include "schema/task.hpp"
 
 #include <deque>
+#include <optional>
 #include <unordered_map>
 
 namespace taskmaster {
 
 class tombstones {
 public:
-  /// No version of a finished task is news.
-  static constexpr task_version never{std::numeric_limits<std::int32_t>::max(), std::numeric_limits<std::int32_t>::max()};
-
   /// `ticket`: the number of the next read to be issued; reads below it may still carry the old row.
   void add(const uuid& id, task_version lowest_news, std::uint64_t ticket, steady_time now);
+  /// It ended with this attempt. Put back to work by hand it goes on with the next one, and that is news even when the answer to
+  /// whoever did it was lost.
+  void add_finished(const uuid& id, std::int32_t attempt, std::uint64_t ticket, steady_time now);
+  /// What add() was last told of it; nothing without a tombstone.
+  std::optional<task_version> lowest_news(const uuid& id) const;
   /// True when this version of the row is older than what the leader knows.
   bool covers(const uuid& id, task_version version) const;
   bool finished(const uuid& id) const;
@@ -29,6 +32,7 @@ private:
   struct stone {
     task_version lowest_news;
     std::uint64_t serial = 0;
+    bool finished = false;
   };
   struct due {
     uuid id;

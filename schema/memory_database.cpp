@@ -1,5 +1,7 @@
 #include "schema/memory_database.hpp"
 
+#include "schema/mutant.hpp"
+
 #include <algorithm>
 
 namespace taskmaster {
@@ -126,7 +128,7 @@ void memory_database::note_run(const task& t, const task_change& what, std::stri
 change_answer memory_database::change(const task_change& what) {
   if (!storable(what)) return {change_verdict::refused, {}};
   auto at = tasks.find(what.id);
-  if (at == tasks.end() || version_of(at->second.task) != what.version) {
+  if (at == tasks.end() || (version_of(at->second.task) != what.version && !mutant("no_version_guard"))) {
     // R5: what is not there any more may be this very outcome, sent again.
     auto old = history.find(what.id);
     bool same = what.what == task_change::type::finish && old != history.end() &&

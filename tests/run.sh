@@ -11,6 +11,8 @@ scripts=(
   "60   /usr/bin/python3 tests/check_names.py --self-test"
   "60   /usr/bin/python3 tests/check_names.py"
   "900  tests/model/run.sh"
+  "600  build/release/tests/simulate --seeds 1000"
+  "120  build/release/tests/simulate --seeds 30 --twice"
   "300  /usr/bin/python3 tests/python/run.py"
   "300  /usr/bin/python3 tests/schedules/run.py"
   "900  /usr/bin/python3 tests/processes/run.py"

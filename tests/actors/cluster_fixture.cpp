@@ -7,6 +7,7 @@ controlled_lane_actor::behavior_type controlled_lane(controlled_lane_actor::stat
   self->state.store = std::move(store);
   return {
       [self, control](const store_call& call) -> caf::result<store_reply> {
+        if (control->fail) return caf::make_error(caf::sec::runtime_error);
         store_reply reply{std::make_shared<std::any>(call.run(*self->state.store))};
         auto promise = self->make_response_promise<store_reply>();
         if (control->hold) control->held.emplace_back(promise, std::move(reply));

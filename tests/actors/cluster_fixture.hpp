@@ -18,6 +18,7 @@ using controlled_lane_actor = store_lane_actor::extend<
 /// What a test does to a lane: calls still reach the store at once, but their answers wait for release() and the next settle().
 struct lane_control {
   bool hold = false;
+  bool fail = false; // nothing is asked of the store: every call answers ec::unavailable
   std::vector<std::pair<caf::typed_response_promise<store_reply>, store_reply>> held;
   controlled_lane_actor lane;
   void release() {

@@ -343,6 +343,30 @@ TEST_CASE_METHOD(cluster_fixture, "outcomes that the database does not take at o
   CHECK(finished);
 }
 
+TEST_CASE_METHOD(cluster_fixture, "R7: a row that has to be read again is read until the database answers") {
+  auto c = start_coordinator("c0");
+  auto s = start_scheduler(c.actor);
+  advance(1s);
+  auto w = connect(c, "w", 2);
+  const auto id = submit(s, spec());
+  const auto given = w->assigned().at(0);
+  // Committed while the answer was lost: the same change, sent again, finds another version.
+  task_change retry;
+  retry.what = task_change::type::retry;
+  retry.id = id;
+  retry.version = {1, 0};
+  retry.fence = given.what.what.fence;
+  REQUIRE(store->record(c.view->term(), {retry}, 1s));
+  advance_beating({w}, 1'100ms); // the scan meets the new version while the plan waits for its own change; no later scan reads it
+  c.reads->fail = true;
+  say(*w, finished_tasks{{result_of(given, run_outcome::failed)}});
+  c.reads->fail = false;
+  advance_beating({w}, 3s);
+  REQUIRE(w->assigned().size() == 2);
+  CHECK(w->assigned()[1].what.what.task == id);
+  CHECK(w->assigned()[1].what.what.attempt == 2);
+}
+
 TEST_CASE_METHOD(cluster_fixture, "cancel: a waiting task is cancelled, a running one is told, a finished one is a conflict") {
   auto c = start_coordinator("c0");
   auto s = start_scheduler(c.actor);

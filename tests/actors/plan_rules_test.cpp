@@ -24,6 +24,25 @@ TEST_CASE("R8: a scan that was under way when a task finished does not bring it 
   CHECK(f.p.count().tombstones == 0);
 }
 
+TEST_CASE("R8: a finished task that was put back to work without the leader's hearing of it is found by the scan") {
+  plan_fixture f;
+  f.worker(1, 1);
+  const auto row = make_row(1, at(500), at(500));
+  f.announce(row);
+  const auto given = f.dispatch();
+  REQUIRE(given.size() == 1);
+  f.p.finished(1, f.result_of(given[0]));
+  f.record();
+  CHECK(f.p.recently_finished(row.id));
+  // The answer to the reopening was lost; the next scan reads the row while the tombstone is fresh, and no later scan reads it again.
+  auto again = row;
+  again.attempt = 2;
+  f.p.scanned({again}, f.now);
+  CHECK_FALSE(f.p.recently_finished(row.id));
+  f.p.credit(1, 1);
+  CHECK(f.dispatch().size() == 1);
+}
+
 TEST_CASE("R8: a row that a retry pushed out of the window is not taken back from an old scan, but from the next refill") {
   plan_options small;
   small.window_rows = 2;
