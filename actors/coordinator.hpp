@@ -5,6 +5,7 @@
 #pragma once
 #include "actors/coordinator_desk.hpp"
 #include "actors/database_clock.hpp"
+#include "actors/event_log.hpp"
 #include "actors/lease_view.hpp"
 #include "actors/metrics.hpp"
 #include "actors/plan.hpp"
@@ -26,6 +27,9 @@ struct coordinator_config {
   duration upkeep_every = std::chrono::hours(1);
   duration retention = std::chrono::hours(24 * 30); // of finished tasks
   std::size_t waiters = 10'000;                        // clients waiting for an outcome
+  std::size_t events_kept = 200'000;                   // 16 MB when they are all there
+  duration events_for = std::chrono::seconds(60);      // events are written down for so long after the last question for them
+  std::size_t events_pollers = 64;                     // schedulers that wait for events
 };
 
 class coordinator_state {
@@ -59,6 +63,8 @@ public:
   reasons_answer explain(const task& row);
   // -- coordinator_schedules.cpp: what fires, and changes of schedules ----------------------------------------------------
   caf::result<schedule_answer> change_schedule(schedule_command& command);
+  // -- coordinator_events.cpp: transitions, for who listens -------------------------------------------------------------
+  caf::result<events_answer> events(const event_request& what, caf::timespan timeout);
   /// Hands out, records, refills, arms the clock. Called once for all messages that were waiting.
   void work();
   void wake(); ///< have work() run after what is in the mailbox
@@ -145,6 +151,12 @@ private:
   cancel_promise& await_cancel(const uuid& id);
   void cancel_decided(const uuid& id, const plan::cancel_decision& decision, cancel_promise promise);
   void end_waits();
+
+  // events
+  void listen();
+  void publish();
+  void answer_pollers();
+  void fail_pollers(const error& why);
   void fail_promises(const error& why);
 
   self_ptr self_ = nullptr;
@@ -206,6 +218,15 @@ private:
   std::multimap<steady_time, std::pair<uuid, std::uint64_t>> wait_ends_;
   std::uint64_t waiter_number_ = 0;
   std::unordered_map<uuid, std::vector<cancel_promise>> cancels_;
+
+  struct poller {
+    event_request what;
+    steady_time until;
+    caf::typed_response_promise<events_answer> promise;
+  };
+  event_log events_{0};
+  std::vector<poller> pollers_;
+  steady_time listening_until_{};
 
   bool awake_ = false;
   std::optional<timestamp> armed_;

@@ -33,7 +33,7 @@ void plan::session_lost(session_id id) {
   if (const auto it = sessions_.find(id); it != sessions_.end()) it->second.connected = false;
 }
 
-void plan::close_session(session_id id, session_id heir, timestamp) {
+void plan::close_session(session_id id, session_id heir, timestamp now) {
   const auto it = sessions_.find(id);
   if (it == sessions_.end()) return;
   it->second.connected = false;
@@ -44,7 +44,7 @@ void plan::close_session(session_id id, session_id heir, timestamp) {
     if (found == entries_.end()) continue;
     auto& e = *found->second;
     if (e.session != id || e.state != entry_state::assigned) continue; // settling and marking end by themselves
-    heir ? release(e) : lose(e);
+    heir ? release(e, now) : lose(e);
   }
   if (const auto sig = signature_of_.find(id); sig != signature_of_.end()) {
     if (--sig->second->members == 0) {
@@ -88,6 +88,7 @@ void plan::adopt(entry& e, session_id id, const taskmaster::fence& f, timestamp 
   }
   e.session = id;
   e.fence = f;
+  if (telling_ && e.state == entry_state::waiting) event(e, task_state::running, now);
   set_state(e, entry_state::assigned);
   sessions_.at(id).tasks.insert(e.row.id);
 }
