@@ -97,6 +97,7 @@ expected<std::string> task_body(const submit_options& o, std::istream& in) {
   put("group", o.group);
   put("unique_key", o.unique_key);
   put("concurrency_key", o.concurrency_key);
+  put("webhook", o.webhook);
   if ((o.after_on || o.after_else) && o.after.empty() && !o.after_group) return usage("--after-on and --after-else go with --after or --after-group");
   auto awaited = answer_json::array();
   const auto wait_for = [&](const char* name, const std::string& value) {

@@ -39,6 +39,7 @@ const char* const openapi_schemas = R"__json__({
       "idempotency_key": {"type": ["string", "null"], "maxLength": 256, "description": "As the header Idempotency-Key; for rows of a batch"},
       "concurrency_key": {"type": ["string", "null"], "maxLength": 256},
       "labels": {"$ref": "#/components/schemas/Labels"},
+      "webhook": {"type": ["string", "null"], "maxLength": 2048, "description": "A URL that is told of its outcome by a signed POST (Standard Webhooks)"},
       "after": {
         "type": ["array", "null"], "maxItems": 10000, "description": "It starts when these have ended as they should; a graph (rows of a batch that wait for each other) is taken or refused whole",
         "items": {"oneOf": [{"type": "string", "description": "An id, or the ref of a row of the same batch"}, {"$ref": "#/components/schemas/After"}]}
@@ -95,7 +96,8 @@ const char* const openapi_schemas = R"__json__({
       "waits_for": {"type": "integer", "description": "How many tasks it waits for still"},
       "after": {"type": ["array", "null"], "items": {"$ref": "#/components/schemas/After"}, "description": "Which, up to 1,000; null in lists"},
       "schedule": {"$ref": "#/components/schemas/MaybeText", "description": "The schedule that submitted it"},
-      "scheduled_for": {"$ref": "#/components/schemas/MaybeTime", "description": "The instant of the schedule that it stands for"}
+      "scheduled_for": {"$ref": "#/components/schemas/MaybeTime", "description": "The instant of the schedule that it stands for"},
+      "webhook": {"$ref": "#/components/schemas/MaybeText"}
     }
   },
   "Event": {

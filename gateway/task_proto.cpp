@@ -125,6 +125,7 @@ expected<task_spec> read_task(const v1::TaskSpec& in, timestamp now, task_spec* 
   for (const auto& [k, v] : in.labels()) out.labels[k] = v;
   out.options.ref = in.ref();
   out.options.group = in.group();
+  out.options.webhook = in.webhook();
   read_after(in, out, faults);
 
   auto broken = validate(out, now);
@@ -222,6 +223,7 @@ void write_task(v1::Task& out, const task_record& r) {
   }
   spec.set_ref(options.ref);
   spec.set_group(options.group);
+  spec.set_webhook(options.webhook);
   out.set_waits_for(r.waits_for);
   for (const auto& e : r.after) {
     auto& a = *spec.add_after();
