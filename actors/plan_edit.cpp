@@ -51,7 +51,7 @@ void plan::edit_failed(const uuid& id) {
   const auto it = entries_.find(id);
   if (it == entries_.end() || !it->second->editing) return;
   it->second->editing = false;
-  put_back(*it->second);
+  put_back(*it->second, due_until_);
 }
 
 } // namespace taskmaster

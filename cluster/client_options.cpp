@@ -64,6 +64,7 @@ void add_task_flags(command_builder& b, submit_options& o) {
   b.flag("max-attempts", o.max_attempts, "[5]", "N");
   b.flag("delivery", o.delivery, "at_least_once or at_most_once (one attempt) [at_least_once]", "MODE");
   b.flag("concurrency-key", o.concurrency_key, "tasks of a queue with the same key run one at a time, or as the queue says", "KEY");
+  b.flag("webhook", o.webhook, "a URL that is told of its outcome", "URL");
   b.flag("label", o.labels, "repeatable", "NAME=VALUE")->take_all()->allow_extra_args(false);
   b.flag("retry-initial", o.retry_initial, "wait before the second attempt [1s]", "DURATION");
   b.flag("retry-factor", o.retry_factor, "each wait is this much longer [2]", "X");
@@ -251,6 +252,18 @@ void add_client_commands(CLI::App& app, client_request& chosen) {
                   "only in this state: failed, cancelled, expired or succeeded [failed]");
   about_one(command::attempts, "attempts", "List every run of a task");
   about_one(command::explain, "explain", "Tell why a task is not running now");
+  command_builder events(app, chosen, command::events, "events", "Follow what happens to tasks, a line each, until interrupted");
+  auto& o = chosen.events;
+  const auto list = [&](const char* name, std::vector<std::string>& values, const char* help, const char* type) {
+    events.flag(name, values, help, type)->take_all()->allow_extra_args(false);
+  };
+  list("queue", o.queues, "only of this queue; repeatable", "NAME");
+  list("kind", o.kinds, "only of this kind; repeatable", "KIND");
+  list("state", o.states, "only into this state; repeatable", "STATE");
+  list("task", o.tasks, "only of this task; repeatable", "ID");
+  list("label", o.labels, "only with this label; repeatable, all have to match", "NAME=VALUE");
+  events.flag("after", o.after, "go on after this event's id [from now on]", "ID");
+  events.flag("count", o.count, "end after so many [without end]", "N");
   command_builder(app, chosen, command::queues, "queues", "List queues with what waits and runs in each");
   command_builder(app, chosen, command::workers, "workers", "List workers with what each holds");
 }

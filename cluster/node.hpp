@@ -2,9 +2,11 @@
 // tests make them too. Every part is named here and nowhere else; actors receive handles and look nothing up.
 #pragma once
 #include "actors/coordinator.hpp"
+#include "actors/event_feed.hpp"
 #include "actors/leader_keeper.hpp"
 #include "actors/process_guardian.hpp"
 #include "actors/scheduler.hpp"
+#include "actors/webhook_executor.hpp"
 #include "actors/worker.hpp"
 #include "gateway/grpc_server.hpp"
 #include "gateway/http_gateway.hpp"
@@ -54,7 +56,7 @@ private:
   bool stopped_ = false;
 };
 
-/// scheduler: desk and three lanes; the coordinator is the actor itself, or a link to one elsewhere.
+/// scheduler: desk, three lanes and the feed of events; the coordinator is the actor itself, or a link to one elsewhere.
 class scheduler_node {
 public:
   scheduler_node(caf::actor_system& system, const store_factory& stores, std::shared_ptr<metrics> meters, coordinator_actor coordinator,
@@ -66,6 +68,7 @@ public:
 
 private:
   scheduler_lanes lanes_;
+  event_feed_actor events_;
   scheduler_actor scheduler_;
 };
 
@@ -75,6 +78,7 @@ public:
   struct options {
     worker_config config;
     std::shared_ptr<process_guardian> guardian;
+    webhook_options webhooks = {}; // of the kind `webhook`, for a worker that has secrets
   };
   worker_node(caf::actor_system& system, std::shared_ptr<coordinator_dialer> dialer, options how);
   ~worker_node() { stop(); }
@@ -82,7 +86,7 @@ public:
   /// Takes no more work and waits for what runs, until `give_up()` says so (asked every 100 ms).
   void drain(const std::function<bool()>& give_up);
   void stop();
-  /// Every kind that this build runs.
+  /// Every kind that this build runs, but `webhook`, which takes a secret.
   static std::vector<std::string> kinds();
 
 private:
