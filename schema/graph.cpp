@@ -251,7 +251,7 @@ expected<std::vector<inserted>> insert_graphs(task_store& store, const std::vect
     const auto left = std::chrono::duration_cast<task_store::timeout>(until - clock::now());
     if (stored && left.count() <= 0) {
       error late{ec::exhausted, "the request has too many graphs with faults to try them all; send them in smaller requests"};
-      for (const auto& r : part) answers.push_back({make_task(r), false, late});
+      for (const auto& r : part) answers.emplace_back().task = make_task(r), answers.back().refused = late;
       return;
     }
     auto answer = store.insert_graph(part, std::max(left, task_store::timeout(1)));
