@@ -110,7 +110,7 @@ void scheduler_state::flush(line& l) {
       [this, &l, batch = std::move(batch), copy](expected<std::vector<inserted>>& answer) mutable {
         if (!answer && mutant("unsure_is_stored")) {
           std::vector<inserted> rows;
-          for (const auto& t : copy) rows.push_back({make_task(t), false, {}});
+          for (const auto& t : copy) rows.emplace_back().task = make_task(t);
           answer = rows;
         }
         l.busy = false;
