@@ -24,6 +24,7 @@ coordinator_desk_actor::behavior_type coordinator(coordinator_state::self_ptr se
       [self](session_hello& hello) { self->state.hear_hello(hello); },
       [self](session_said& said) { self->state.hear_worker(said); },
       [self](tick_atom) { self->state.tick(); },
+      [self](heard_atom) { self->state.hear_submits(); },
       [self](run_atom) { self->state.work(); },
       [self](stop_atom) { self->state.stop(); },
   };

@@ -11,6 +11,7 @@
 #include "actors/schedule_book.hpp"
 #include "actors/store_lane.hpp"
 #include "actors/worker_proxy.hpp"
+#include "schema/submit_listener.hpp"
 
 #include <deque>
 #include <map>
@@ -25,6 +26,7 @@ struct coordinator_config {
   duration scan_every = std::chrono::seconds(1);
   duration upkeep_every = std::chrono::hours(1);
   duration retention = std::chrono::hours(24 * 30); // of finished tasks
+  std::shared_ptr<submit_listener> submits; // tasks by SQL are heard of at once; null: the scan brings them
   std::size_t waiters = 10'000;                        // clients waiting for an outcome
 };
 
@@ -39,6 +41,7 @@ public:
   // -- coordinator_lease.cpp: leading ----------------------------------------------------------------------------------
   void hear_lease(lease_event& event);
   void tick();
+  void hear_submits();
   void stop();
 
   // -- coordinator_sessions.cpp: workers -------------------------------------------------------------------------------
@@ -100,6 +103,7 @@ private:
   void end_grace();
   void step_down(const std::string& why);
   void scan();
+  void scan_heard();
   void upkeep();
   void audit();
   bool leading() const;
@@ -170,6 +174,8 @@ private:
   scan_cursor scan_from_;
   bool scanning_ = false, upkeep_running_ = false;
   steady_time last_scan_{}, last_upkeep_{}, last_audit_{};
+  bool heard_ = false;            // tasks were submitted by SQL, and no scan has begun since
+  steady_time heard_scan_from_{}; // no scan for that before
   std::size_t refilling_ = 0;
 
   struct queue_order {

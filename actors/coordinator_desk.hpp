@@ -44,6 +44,8 @@ struct session_said {
   from_worker message;
 };
 
+using heard_atom = caf::atom_constant<caf::atom("tm_heard")>;
+
 using coordinator_desk_actor = coordinator_actor::extend<
     // The keeper won, renewed or lost the lease.
     caf::reacts_to<lease_event>,
@@ -53,6 +55,8 @@ using coordinator_desk_actor = coordinator_actor::extend<
     caf::reacts_to<session_said>,
     // Its own clock: scans, graces, housekeeping.
     caf::reacts_to<tick_atom>,
+    // Tasks were submitted by SQL (schema/submit_listener): scans at once instead of within a second.
+    caf::reacts_to<heard_atom>,
     // Something is due, or there is work to hand out.
     caf::reacts_to<run_atom>,
     // Hand back the lease and end (SIGTERM).

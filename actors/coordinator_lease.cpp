@@ -11,6 +11,10 @@ constexpr auto tick_every = std::chrono::milliseconds(50);
 constexpr auto read_limit = std::chrono::milliseconds(5'000);
 constexpr std::size_t scan_rows = 5'000;
 constexpr auto audit_every = std::chrono::minutes(1);
+// Submits by SQL that ask to be heard of share scans: so far apart, and further the longer a scan takes (somebody's old transaction
+// makes it walk all that was inserted since).
+constexpr auto heard_apart = std::chrono::milliseconds(10);
+constexpr int heard_share = 4;
 
 } // namespace
 
@@ -88,7 +92,7 @@ void coordinator_state::take_over(const leader_lease& lease, loaded& what) {
   scheduling_ = schedules_unsure_ = false;
   schedule_again_ = {};
   scan_from_ = what.scan;
-  scanning_ = upkeep_running_ = recording_ = following_ = false;
+  scanning_ = upkeep_running_ = recording_ = following_ = heard_ = false;
   edges_ = true;
   told_all_ = false;
   refilling_ = 0;
@@ -101,6 +105,7 @@ void coordinator_state::take_over(const leader_lease& lease, loaded& what) {
   auto early = std::move(early_);
   early_.clear();
   for (auto& hello : early) hear_hello(hello);
+  if (config_.submits) config_.submits->listen([me = coordinator_desk_actor(self_)] { caf::anon_send(me, heard_atom::value); });
   wake();
 }
 
@@ -136,6 +141,7 @@ void coordinator_state::step_down(const std::string& why) {
   if (!term_) return;
   spdlog::warn("stepping down from term {}: {}", term_, why);
   view_->renounce(term_);
+  if (config_.submits) config_.submits->rest();
   term_ = 0;
   is_loaded_ = false;
   ++epoch_;
@@ -175,6 +181,7 @@ void coordinator_state::tick() {
   if (!scanning_ && at - last_scan_ >= config_.scan_every) scan();
   if (at - last_audit_ >= audit_every) audit();
   if (at - last_follow_up_ >= config_.scan_every) told_all_ = false; // what came through SQL, and what expires
+  scan_heard();
   if (!upkeep_running_ && (last_upkeep_ == steady_time{} || at - last_upkeep_ >= config_.upkeep_every)) upkeep();
   const auto size = plan_.count();
   meters_->sessions.Set(static_cast<double>(sessions_.size()));
@@ -190,10 +197,12 @@ void coordinator_state::scan() {
   const auto ticket = plan_.open_read();
   ask_store(
       self_, reads_, [from = scan_from_](task_store& s) { return s.scan(from, scan_rows, read_limit); },
-      [this, ticket, epoch = epoch_](expected<scan_page>& page) {
+      [this, ticket, begun = steady(), epoch = epoch_](expected<scan_page>& page) {
         if (epoch != epoch_) return;
         scanning_ = false;
+        heard_scan_from_ = steady() + std::max<steady_time::duration>(heard_apart, heard_share * (steady() - begun));
         if (page) {
+          for (const auto& row : page->tasks) clock_.witness(row.created_at, steady()); // due at once: not before the clock's bound says so
           const auto before = plan_.count().entries;
           plan_.scanned(std::move(page->tasks), now());
           const auto after = plan_.count().entries;
@@ -203,7 +212,20 @@ void coordinator_state::scan() {
         }
         plan_.close_read(ticket);
         work();
+        scan_heard();
       });
+}
+
+void coordinator_state::hear_submits() {
+  heard_ = true;
+  scan_heard();
+}
+
+void coordinator_state::scan_heard() {
+  // A scan under way may have begun before the commit: one more after it. What is too early now waits for a tick.
+  if (!heard_ || scanning_ || !leading() || steady() < heard_scan_from_) return;
+  heard_ = false;
+  scan();
 }
 
 void coordinator_state::upkeep() {

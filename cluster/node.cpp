@@ -43,6 +43,7 @@ coordinator_node::coordinator_node(caf::actor_system& system, const store_factor
   writes_ = spawn_lane(system, stores, "outcomes");
   reads_ = spawn_lane(system, stores, "reads");
   lease_lane_ = spawn_lane(system, stores, "lease");
+  if (!how.listen.empty()) submits_ = how.config.submits = make_postgres_listener(how.listen, "taskmaster coordinator: listener");
   coordinator_ = system.spawn(coordinator, how.config, writes_, reads_, view_, std::move(meters));
   keeper_ = system.spawn(leader_keeper, leader_keeper_config{how.name, how.advertise, how.lease}, lease_lane_, coordinator_, view_);
 }
@@ -63,6 +64,7 @@ void coordinator_node::stop() {
     self->request(keeper_, std::chrono::seconds(2), stop_atom::value)
         .receive([](const done_answer&) {}, [](const caf::error&) { spdlog::warn("the lease was not handed back, a standby waits for its end"); });
   }
+  if (submits_) submits_->rest(); // lets go of the coordinator
   end(keeper_);
   end(coordinator_);
   end(lease_lane_);

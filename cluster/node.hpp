@@ -22,7 +22,7 @@ struct node_system_config : caf::actor_system_config {
   node_system_config();
 };
 
-/// coordinator: keeper, coordinator, two lanes and the lease's.
+/// coordinator: keeper, coordinator, two lanes and the lease's, and while it leads a listener.
 class coordinator_node {
 public:
   struct options {
@@ -30,6 +30,7 @@ public:
     std::string advertise; // host:port for workers and schedulers; empty in one process
     coordinator_config config;
     leadership_options lease;
+    std::string listen; // database whose notifications are heard; empty: none
   };
   coordinator_node(caf::actor_system& system, const store_factory& stores, std::shared_ptr<metrics> meters, options how);
   ~coordinator_node() { stop(); }
@@ -46,6 +47,7 @@ private:
   caf::actor_system& system_;
   std::shared_ptr<lease_view> view_;
   session_timing timing_;
+  std::shared_ptr<submit_listener> submits_;
   store_lane_actor writes_, reads_, lease_lane_;
   coordinator_desk_actor coordinator_;
   leader_keeper_actor keeper_;

@@ -85,8 +85,9 @@ worker_config worker_settings(const node_settings& s) {
   return c;
 }
 
-coordinator_node::options coordinator_settings(const node_settings& s, std::string advertise) {
+coordinator_node::options coordinator_settings(const node_settings& s, const std::string& url, std::string advertise) {
   coordinator_node::options o;
+  o.listen = url;
   o.name = (s.name.empty() ? host_name() : s.name) + "-" + std::to_string(getpid());
   o.advertise = std::move(advertise);
   o.config.plan.seed = entropy();
@@ -156,7 +157,7 @@ int run_up(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
   node_system_config config;
   caf::actor_system system(config);
   const auto stores = postgres_stores(url, "up");
-  coordinator_node coordinator(system, stores, meters, coordinator_settings(s, advertised(s, s.grpc)));
+  coordinator_node coordinator(system, stores, meters, coordinator_settings(s, url, advertised(s, s.grpc)));
   scheduler_node scheduler(system, stores, meters, coordinator.actor());
   worker_node worker(system, make_local_dialer(system, coordinator.actor(), coordinator.view(), coordinator.timing()),
                      {worker_settings(s), std::move(guardian)});
@@ -229,7 +230,7 @@ int run_coordinator(const node_settings& s) {
   auto meters = std::make_shared<metrics>(std::make_shared<prometheus::Registry>());
   node_system_config config;
   caf::actor_system system(config);
-  coordinator_node coordinator(system, postgres_stores(url, "coordinator"), meters, coordinator_settings(s, advertised(s, s.grpc)));
+  coordinator_node coordinator(system, postgres_stores(url, "coordinator"), meters, coordinator_settings(s, url, advertised(s, s.grpc)));
   int code = 0;
   auto grpc = serve_grpc(s.grpc, coordinator.services(), code);
   status_server status(meters->registry);

@@ -265,6 +265,24 @@ expected<rows> connection::run_text(const std::string& text, const parameters& v
   return finish(deadline, what);
 }
 
+expected<int> connection::await_notifications(int wake, steady_time deadline) {
+  if (!alive()) return broken(effect::read);
+  int count = 0;
+  for (;;) {
+    while (auto* n = PQnotifies(conn_)) {
+      PQfreemem(n);
+      ++count;
+    }
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    if (count > 0 || left <= 0) return count;
+    pollfd p[]{{PQsocket(conn_), POLLIN, 0}, {wake, POLLIN, 0}};
+    auto n = ::poll(p, 2, static_cast<int>(std::min<std::int64_t>(left, 60'000)));
+    if (n < 0 && errno != EINTR) return broken(effect::read);
+    if (n > 0 && p[0].revents && (!PQconsumeInput(conn_) || PQstatus(conn_) != CONNECTION_OK)) return broken(effect::read);
+    if (n > 0 && p[1].revents) return count;
+  }
+}
+
 expected<done> connection::run_script(const std::string& text, steady_time deadline) {
   sqlstate_.clear();
   if (auto connected = connect(deadline); !connected) return connected;

@@ -31,6 +31,9 @@ public:
   /// unless they say otherwise.
   expected<done> run_script(const std::string& text, steady_time deadline);
 
+  /// How many notifications have come; waits for the first until the deadline, or until `wake` can be read (then 0).
+  expected<int> await_notifications(int wake, steady_time deadline);
+
   /// Connects if need be. `fresh` tells that this call made a new connection.
   expected<done> connect(steady_time deadline, bool* fresh = nullptr);
   /// Closes at once; the next call connects again, without backoff.
