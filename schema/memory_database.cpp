@@ -36,6 +36,10 @@ bool storable(const task_change& c) {
          (!c.failure || (storable_text(c.failure->code) && storable_text(c.failure->message)));
 }
 
+error key_is_held(const std::string& key, const uuid& by) {
+  return {ec::conflict, "task " + by.str() + " holds this unique key", {{"/unique/key", "'" + key + "' is held by task " + by.str()}}};
+}
+
 std::string outcome_of(task_state state, const std::string& reason) {
   if (state == task_state::failed && (reason == "lost" || reason == "quarantined")) return "lost";
   return std::string(to_string(state));
@@ -90,12 +94,16 @@ inserted memory_database::insert(const new_task& wanted) {
       return answer;
     }
   }
-  if (!t.unique_key.empty())
-    if (auto holder = unique_keys_.find(t.unique_key); holder != unique_keys_.end()) {
-      answer.repeated = true;
-      t.id = holder->second;
+  const auto& options = options_of(t.options);
+  if (auto holder = unique_keys_.find(t.unique_key); !t.unique_key.empty() && holder != unique_keys_.end()) {
+    if (!holder->second.expires_at || *holder->second.expires_at > time) {
+      answer.repeated = answer.held = true;
+      t.id = holder->second.task;
+      if (options.policy == unique_policy::refuse) answer.refused = key_is_held(t.unique_key, t.id);
       return answer;
     }
+    unique_keys_.erase(holder);
+  }
   if (tasks.contains(t.id)) {
     answer.refused = error{ec::conflict, "a task with the id " + t.id.str() + " exists"};
     return answer;
@@ -105,7 +113,8 @@ inserted memory_database::insert(const new_task& wanted) {
   if (!key.empty())
     idempotency_keys_.insert_or_assign(key,
                                        idempotency_entry{t.id, wanted.fingerprint, time + idempotency_life});
-  if (!t.unique_key.empty()) unique_keys_[t.unique_key] = t.id;
+  if (!t.unique_key.empty())
+    unique_keys_[t.unique_key] = {t.id, options.scope == unique_scope::for_period ? std::optional(time + options.unique_period) : std::nullopt};
   queues.insert(t.queue);
   put({t, wanted.spec.labels});
   return answer;
@@ -125,6 +134,10 @@ change_answer memory_database::change(const task_change& what) {
     bool same = what.what == task_change::type::finish && old != history.end() &&
                 old->second.fence == what.fence && (!what.fence.none() || old->second.state == what.state);
     return {same ? change_verdict::already : change_verdict::stale, {}};
+  }
+  if (what.what == task_change::type::free_key) {
+    free_key(at->second.task);
+    return {change_verdict::applied, {}};
   }
   if (what.what == task_change::type::mark) {
     auto& marked = at->second.task.marked;
@@ -156,9 +169,42 @@ change_answer memory_database::change(const task_change& what) {
   return answer;
 }
 
+void memory_database::free_key(const task& t) {
+  const auto at = unique_keys_.find(t.unique_key);
+  if (at != unique_keys_.end() && at->second.task == t.id && !at->second.expires_at) unique_keys_.erase(at);
+}
+
+task memory_database::planned(const row& r) const {
+  auto t = r.task;
+  if (const auto at = checkpoints.find(t.id); at != checkpoints.end()) t.checkpoint = at->second;
+  return t;
+}
+
+void memory_database::keep(const kept_checkpoint& c) {
+  if (!c.json) checkpoints.erase(c.id);
+  else if (const auto at = tasks.find(c.id); at != tasks.end() && version_of(at->second.task) == c.version) checkpoints[c.id] = c.json;
+}
+
+std::optional<task> memory_database::edit(const task_edition& what) {
+  const auto at = tasks.find(what.row.id);
+  if (at == tasks.end()) return std::nullopt;
+  const auto next = task_version{what.of.attempt + 1, what.of.losses};
+  if (version_of(at->second.task) == next) return planned(at->second); // this very edit, asked again
+  if (version_of(at->second.task) != what.of) return std::nullopt;
+  auto r = take(at);
+  r.task = what.row;
+  r.task.checkpoint.reset();
+  r.task.attempt = next.attempt;
+  if (what.wait) r.task.run_at = now() + *what.wait;
+  if (what.labels) r.labels = *what.labels;
+  queues.insert(r.task.queue);
+  put(r);
+  return planned(r);
+}
+
 change_answer memory_database::finish(row r, const task_change& what) {
   if (r.followed) follow_ups_.emplace(next_note_++, what.id);
-  if (!r.task.unique_key.empty()) unique_keys_.erase(r.task.unique_key);
+  free_key(r.task);
   if (what.state != task_state::succeeded && (!what.fence.none() || what.started_at))
     note_run(r.task, what, outcome_of(what.state, what.reason));
   task_record done;
@@ -178,14 +224,15 @@ change_answer memory_database::finish(row r, const task_change& what) {
   return {change_verdict::applied, {}};
 }
 
-expected<task> memory_database::reopen(const uuid& id) {
+expected<task> memory_database::reopen(const uuid& id, duration wait) {
   if (tasks.contains(id))
     return error{ec::conflict,
                  "task " + id.str() + " is not finished; only a finished task can be run again"};
   auto at = history.find(id);
   if (at == history.end()) return error{ec::not_found, "there is no task " + id.str()};
   auto& old = at->second;
-  if (!old.task.unique_key.empty() && !unique_keys_.emplace(old.task.unique_key, id).second)
+  const bool holds = !old.task.unique_key.empty() && options_of(old.task.options).scope != unique_scope::for_period;
+  if (holds && !unique_keys_.emplace(old.task.unique_key, unique_holder{id, {}}).second)
     return error{ec::conflict, "another unfinished task holds the unique_key of " + id.str() +
                                    "; cancel it or wait for its end"};
   if (auto run = last_run(old)) {
@@ -200,15 +247,14 @@ expected<task> memory_database::reopen(const uuid& id) {
   auto& t = r.task;
   t.attempt += 1;
   t.failures = t.losses = t.deferrals = 0;
-  t.run_at = now();
+  t.run_at = now() + wait;
   t.marked = {};
   t.reason.clear();
   r.followed = false;
   if (t.expires_at && *t.expires_at <= t.run_at)
     t.expires_at.reset(); // else it would expire before it could start
-  auto answer = t;
-  put(std::move(r));
-  return answer;
+  put(r);
+  return planned(r);
 }
 
 std::int64_t memory_database::forget(duration retention) {
@@ -218,6 +264,7 @@ std::int64_t memory_database::forget(duration retention) {
   for (auto& [id, runs] : attempts)
     std::erase_if(runs, [&](const auto& run) { return old(run.finished_at); });
   std::erase_if(attempts, [](const auto& entry) { return entry.second.empty(); });
+  std::erase_if(checkpoints, [&](const auto& entry) { return !tasks.contains(entry.first) && !history.contains(entry.first); });
   return static_cast<std::int64_t>(
       std::erase_if(idempotency_keys_, [&](const auto& entry) { return entry.second.expires_at <= time; }));
 }
@@ -239,7 +286,11 @@ task_record memory_database::show(const row& r) const {
 }
 
 std::optional<task_record> memory_database::find(const uuid& id) const {
-  if (auto at = tasks.find(id); at != tasks.end()) return show(at->second);
+  if (auto at = tasks.find(id); at != tasks.end()) {
+    auto shown = show(at->second);
+    shown.task = planned(at->second); // with its checkpoint, which lists leave out
+    return shown;
+  }
   if (auto at = history.find(id); at != history.end()) return at->second;
   return std::nullopt;
 }

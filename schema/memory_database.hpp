@@ -40,7 +40,11 @@ public:
   std::vector<edge> awaits(const uuid& id, std::size_t most) const;
   follow_up_page follow_up(std::size_t most);
   change_answer change(const task_change& what);
-  expected<task> reopen(const uuid& id);
+  expected<task> reopen(const uuid& id, duration wait);
+  std::optional<task> edit(const task_edition& what);
+  void keep(const kept_checkpoint& c);
+  /// A row as the plan is to have it.
+  task planned(const row& r) const;
   /// Deletes what is finished longer than `retention`, and expired keys (the answer counts those).
   std::int64_t forget(duration retention);
 
@@ -62,6 +66,7 @@ public:
   std::map<uuid, row> tasks;
   std::map<uuid, task_record> history;
   std::map<uuid, std::vector<attempt_record>> attempts;
+  std::map<uuid, std::shared_ptr<const std::string>> checkpoints;
   std::map<bucket_key, std::set<place>> windows;
   std::set<std::pair<std::uint64_t, uuid>> by_xid;
   std::set<std::string> queues;
@@ -95,7 +100,12 @@ private:
   std::map<uuid, std::set<uuid>> parents_;      // child -> parents
   std::map<std::uint64_t, uuid> follow_ups_;
   std::uint64_t next_note_ = 1;
-  std::map<std::string, uuid> unique_keys_;
+  struct unique_holder {
+    uuid task;
+    std::optional<timestamp> expires_at;
+  };
+  std::map<std::string, unique_holder> unique_keys_;
+  void free_key(const task& t);
   std::map<std::string, idempotency_entry> idempotency_keys_;
 };
 

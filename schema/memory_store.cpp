@@ -26,6 +26,7 @@ bool passes(const task_record& r, const task_filter& f) {
       (!f.group.empty() && options_of(r.task.options).group != f.group) ||
       !carries(r.labels, f.labels))
     return false;
+  if (!f.reason.empty() && r.reason != f.reason) return false;
   if (!f.ids.empty() && std::find(f.ids.begin(), f.ids.end(), r.task.id) == f.ids.end()) return false;
   if (!f.state) return true;
   if (*f.state == task_state::running) return !f.ids.empty() && !finished(r.state);
@@ -219,9 +220,9 @@ public:
         page.more = true;
         break;
       }
-      const auto& t = db_->tasks.at(at->second).task;
-      sum += t.payload->size();
-      page.tasks.push_back(t);
+      const auto& r = db_->tasks.at(at->second);
+      sum += r.task.payload->size();
+      page.tasks.push_back(db_->planned(r));
     }
     return page;
   }
@@ -262,14 +263,14 @@ public:
                                   : db_->by_xid.upper_bound({from.after_xid, from.after_id});
     std::size_t bytes = 0;
     for (; at != db_->by_xid.end() && page.tasks.size() < rows; ++at) {
-      const auto& t = db_->tasks.at(at->second).task;
-      if (waits(t)) continue;
-      bytes += t.payload->size();
+      const auto& r = db_->tasks.at(at->second);
+      if (waits(r.task)) continue;
+      bytes += r.task.payload->size();
       if (bytes > limits::page_bytes && !page.tasks.empty()) {
         page.more = true;
         break;
       }
-      page.tasks.push_back(t);
+      page.tasks.push_back(db_->planned(r));
       page.next.after_xid = at->first;
       page.next.after_id = at->second;
     }
@@ -282,7 +283,7 @@ public:
     std::lock_guard guard{db_->mutex};
     std::vector<task> found;
     for (const auto& id : ids)
-      if (auto at = db_->tasks.find(id); at != db_->tasks.end()) found.push_back(at->second.task);
+      if (auto at = db_->tasks.find(id); at != db_->tasks.end()) found.push_back(db_->planned(at->second));
     return found;
   }
 
@@ -317,10 +318,24 @@ public:
     return db_->follow_up(most);
   }
 
-  expected<task> reopen(std::uint64_t term, const uuid& id, timeout) override {
+  expected<task> reopen(std::uint64_t term, const uuid& id, timeout, duration wait) override {
     std::lock_guard guard{db_->mutex};
     if (auto over = db_->deposed(term)) return *over;
-    return db_->reopen(id);
+    return db_->reopen(id, wait);
+  }
+
+  expected<std::optional<task>> edit(std::uint64_t term, const task_edition& what, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    if (auto over = db_->deposed(term)) return *over;
+    return db_->edit(what);
+  }
+
+  expected<done> keep_checkpoints(std::uint64_t term, const std::vector<kept_checkpoint>& all, timeout) override {
+    std::lock_guard guard{db_->mutex};
+    auto answer = under(term);
+    if (answer)
+      for (const auto& c : all) db_->keep(c);
+    return answer;
   }
 
   expected<done> set_queue(std::uint64_t term, const queue_settings& settings, timeout) override {
@@ -390,7 +405,8 @@ private:
     std::size_t sum = 0, walked = 0;
     for (auto at = window->second.upper_bound({after.run_at, after.id}); at != window->second.end(); ++at) {
       if (at->first == timestamp::max()) break;
-      const auto& t = db_->tasks.at(at->second).task;
+      const auto& r = db_->tasks.at(at->second);
+      const auto& t = r.task;
       const bool full = passes(t) && (page.tasks.size() >= rows || (sum >= bytes && !page.tasks.empty()));
       if (full || walked == walk) {
         page.more = true;
@@ -400,7 +416,7 @@ private:
       page.walked = window_mark{at->first, at->second};
       if (!passes(t)) continue;
       sum += t.payload->size();
-      page.tasks.push_back(t);
+      page.tasks.push_back(db_->planned(r));
     }
     return page;
   }

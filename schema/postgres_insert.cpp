@@ -13,6 +13,10 @@ namespace {
 
 bool keyed(const new_task& n) { return !n.spec.unique_key.empty() || !n.spec.idempotency_key.empty(); }
 
+error key_is_held(const std::string& key, const uuid& by) {
+  return {ec::conflict, "task " + by.str() + " holds this unique key", {{"/unique/key", "'" + key + "' is held by task " + by.str()}}};
+}
+
 std::size_t weight(const new_task& n) { return n.spec.payload.size() + 256; }
 
 /// Indexes into the caller's vector.
@@ -127,7 +131,9 @@ private:
         continue;
       }
       a.task.id = answer.uuid(row, 2);
-      a.repeated = verdict == "repeated";
+      a.held = verdict == "held" || verdict == "refused";
+      a.repeated = a.held || verdict == "repeated";
+      if (verdict == "refused") a.refused = key_is_held(a.task.unique_key, a.task.id);
       if (!a.repeated) take_times(a.task, answer, row, 3);
     }
   }
@@ -188,7 +194,7 @@ parameters insert_arguments(const std::vector<new_task>& wanted, std::span<const
     unique_keys.add_or_null(spec.unique_key);
     concurrency_keys.add_or_null(spec.concurrency_key);
     spec.labels.empty() ? labels.add_null() : labels.add_bytes(encode_jsonb(spec.labels));
-    const auto set = to_json(spec.options);
+    const auto set = to_json(options_to_store(spec));
     set.empty() ? options.add_null() : options.add_bytes("\1" + set);
     if (with_keys) {
       idempotency_keys.add_or_null(spec.idempotency_key);

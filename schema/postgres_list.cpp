@@ -41,9 +41,11 @@ expected<task_page> list_tasks(connection& db, const task_filter& filter, steady
                    {{"/cursor", "take next_cursor of the page before"}}};
     where.add("t.id <", *last, "::uuid");
   }
-  if (!storable_text(filter.queue) || !storable_text(filter.kind) || !storable_text(filter.group))
+  if (!storable_text(filter.queue) || !storable_text(filter.kind) || !storable_text(filter.group) ||
+      !storable_text(filter.reason))
     return error{ec::invalid_argument, "a filter has to be UTF-8 text without NUL"};
   if (!filter.queue.empty()) where.add("t.queue =", filter.queue, "::text");
+  if (!filter.reason.empty()) where.add("t.reason =", filter.reason, "::text");
   if (!filter.kind.empty()) where.add("t.kind =", filter.kind, "::text");
   if (!filter.group.empty()) where.add("t.options ->> 'group' =", filter.group, "::text");
   if (!filter.labels.empty()) {

@@ -28,6 +28,10 @@ expected<follow_up_page> follow_up_ends(connection& db, std::uint64_t term, std:
 expected<task_page> list_tasks(connection& db, const task_filter& filter, steady_time deadline);
 expected<recorded> record_changes(connection& db, std::uint64_t term, const std::vector<task_change>& changes,
                                   steady_time deadline);
+expected<std::optional<task>> edit_task(connection& db, std::uint64_t term, const task_edition& what,
+                                        steady_time deadline);
+expected<done> write_checkpoints(connection& db, std::uint64_t term, const std::vector<kept_checkpoint>& all,
+                                 steady_time deadline);
 expected<std::vector<queue_settings>> read_settings(connection& db, steady_time deadline);
 expected<done> write_settings(connection& db, std::uint64_t term, const queue_settings& settings,
                               steady_time deadline);

@@ -31,7 +31,7 @@ public:
     // A round ends where a task comes the second time; within a round the order does not matter.
     for (std::size_t start = 0; start < changes_.size();) {
       std::unordered_set<uuid> seen;
-      std::array<std::vector<std::size_t>, 4> groups;
+      std::array<std::vector<std::size_t>, 5> groups;
       for (; start < changes_.size() && seen.insert(changes_[start].id).second; ++start)
         groups[static_cast<std::size_t>(changes_[start].what)].push_back(start);
       for (const auto& group : groups)
@@ -72,8 +72,8 @@ private:
   }
 
   std::optional<error> change_portion(portion group) {
-    static constexpr std::array<std::string_view, 4> names{"finish_tasks", "retry_tasks", "lose_tasks",
-                                                           "mark_tasks"};
+    static constexpr std::array<std::string_view, 5> names{"finish_tasks", "retry_tasks", "lose_tasks",
+                                                           "mark_tasks", "free_keys"};
     auto what = changes_[group[0]].what;
     auto answer =
         db_.run(names[static_cast<std::size_t>(what)], arguments(what, group), deadline_, effect::write);
@@ -133,6 +133,7 @@ private:
           .add(std::move(messages));
       break;
     case change::lose: p.add(std::move(reasons)).add(std::move(codes)).add(std::move(messages)); break;
+    case change::free_key: return p;
     case change::mark: p.add(std::move(terms)).add(std::move(sequences)); return p;
     }
     p.add(std::move(workers))
@@ -156,7 +157,9 @@ private:
     }
     for (int row = 0; row < answer.count(); ++row) { // the others stay stale
       auto& a = at(answer.uuid(row, 0));
-      if (what == change::mark)
+      if (what == change::free_key)
+        a.verdict = change_verdict::applied;
+      else if (what == change::mark)
         a.verdict = answer.boolean(row, 1) ? change_verdict::already : change_verdict::applied;
       else
         a = {change_verdict::applied, answer.timestamp(row, 1)};

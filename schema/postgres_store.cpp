@@ -293,11 +293,23 @@ public:
     return follow_up_ends(db_, term, most, until);
   }
 
-  expected<task> reopen(std::uint64_t term, const uuid& id, timeout limit) override {
-    auto found = write("reopen_task", parameters().add(number(term)).add(id).add(finished_after(id)), limit);
+  expected<task> reopen(std::uint64_t term, const uuid& id, timeout limit, duration wait) override {
+    auto found = write("reopen_task", parameters().add(number(term)).add(id).add(finished_after(id)).add(wait), limit);
     if (!found) return found.failure();
-    if (found->count() == 0) return error{ec::internal, "reopen_task_v2 gave no row"};
+    if (found->count() == 0) return error{ec::internal, "reopen_task_v3 gave no row"};
     return read_task(*found, 0, 0);
+  }
+
+  expected<std::optional<task>> edit(std::uint64_t term, const task_edition& what, timeout limit) override {
+    auto until = deadline(limit);
+    if (auto ready = connected(until); !ready) return ready.failure();
+    return edit_task(db_, term, what, until);
+  }
+
+  expected<done> keep_checkpoints(std::uint64_t term, const std::vector<kept_checkpoint>& all, timeout limit) override {
+    auto until = deadline(limit);
+    if (auto ready = connected(until); !ready) return ready;
+    return write_checkpoints(db_, term, all, until);
   }
 
   expected<done> set_queue(std::uint64_t term, const queue_settings& settings, timeout limit) override {

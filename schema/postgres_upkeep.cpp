@@ -56,20 +56,20 @@ expected<task_store::upkeep> maintain_history(connection& db, duration retention
       return reset.failure();
   }
 
-  // A fifth of the time for each of the four: a backlog is worked off over several rounds, and the lane is
+  // A sixth of the time for each of the five: a backlog is worked off over several rounds, and the lane is
   // free in between.
-  auto fifth = (deadline - std::chrono::steady_clock::now()) / 5;
+  auto sixth = (deadline - std::chrono::steady_clock::now()) / 6;
   auto keys =
-      delete_all(db, "delete_expired_keys", parameters().add(portion), deadline - 4 * fifth, deadline);
+      delete_all(db, "delete_expired_keys", parameters().add(portion), deadline - 5 * sixth, deadline);
   if (!keys) return keys.failure();
   answer.keys_expired = *keys;
   if (auto runs = delete_all(db, "delete_old_attempts", parameters().add(retention).add(portion),
-                             deadline - 3 * fifth, deadline);
+                             deadline - 4 * sixth, deadline);
       !runs)
     return runs.failure();
-  int left = 2;
-  for (const auto* name : {"delete_old_firings", "delete_old_ledger"})
-    if (auto rows = delete_all(db, name, parameters().add(retention).add(portion), deadline - left-- * fifth, deadline); !rows)
+  int left = 3;
+  for (const auto* name : {"delete_old_firings", "delete_old_ledger", "delete_old_checkpoints"})
+    if (auto rows = delete_all(db, name, parameters().add(retention).add(portion), deadline - left-- * sixth, deadline); !rows)
       return rows.failure();
   if (auto queues = db.run("note_queues", {}, deadline, effect::write); !queues) return queues.failure();
   auto days = db.run("days_ahead", {}, deadline, effect::read);

@@ -86,6 +86,28 @@ void judge_times(const task_spec& spec, timestamp now, judge& j) {
   }
 }
 
+void judge_options(const task_spec& spec, judge& j) {
+  const auto& o = spec.options;
+  if (o.heartbeat_timeout < duration{0})
+    j.form("/heartbeat_timeout", "is negative");
+  else if (o.heartbeat_timeout > limits::timeout)
+    j.rule("/heartbeat_timeout", "is " + format_duration(o.heartbeat_timeout) + "; the limit is " + format_duration(limits::timeout));
+  else if (o.heartbeat_timeout > duration{0} && o.heartbeat_timeout < limits::heartbeat_timeout_least)
+    j.rule("/heartbeat_timeout", "is " + format_duration(o.heartbeat_timeout) + "; it has to be 0 (none), or " +
+                                     format_duration(limits::heartbeat_timeout_least) + " to " + format_duration(limits::timeout));
+  const bool period = o.scope == unique_scope::for_period;
+  if (spec.unique_key.empty() && (o.scope != unique_scope{} || o.policy != unique_policy{} || o.unique_period != duration{0}))
+    j.form("/unique/key", "is missing; it is what tasks are unique by");
+  if (o.unique_period < duration{0})
+    j.form("/unique/period", "is negative");
+  else if (o.unique_period > limits::horizon)
+    j.rule("/unique/period", "is " + format_duration(o.unique_period) + "; the limit is 10 years");
+  else if (period && o.unique_period == duration{0})
+    j.form("/unique/period", "is missing; scope for_period holds the key for so long");
+  else if (!period && o.unique_period != duration{0})
+    j.form("/unique/period", "goes only with scope for_period");
+}
+
 void judge_retry(const task_spec& spec, judge& j) {
   if (spec.max_attempts < 1 || spec.max_attempts > limits::attempts)
     j.rule("/max_attempts", "is " + std::to_string(spec.max_attempts) + "; it has to be 1 to " +
@@ -212,6 +234,7 @@ std::optional<error> validate(const task_spec& spec, timestamp now) {
     j.rule("/priority",
            "is " + std::to_string(spec.priority) + "; it has to be 0 to " + std::to_string(limits::priority));
   judge_retry(spec, j);
+  judge_options(spec, j);
   j.text("/unique_key", spec.unique_key, limits::key);
   j.text("/idempotency_key", spec.idempotency_key, limits::key);
   j.text("/concurrency_key", spec.concurrency_key, limits::key);

@@ -2,6 +2,12 @@
 
 namespace taskmaster {
 
+task_options options_to_store(const task_spec& spec) {
+  auto options = spec.options;
+  options.period_key = options.scope == unique_scope::for_period ? spec.unique_key : std::string();
+  return options;
+}
+
 task make_task(const new_task& wanted) {
   const auto& spec = wanted.spec;
   task t;
@@ -17,7 +23,7 @@ task make_task(const new_task& wanted) {
   t.delivery = spec.delivery;
   t.unique_key = spec.unique_key;
   t.concurrency_key = spec.concurrency_key;
-  t.options = share(spec.options);
+  t.options = share(options_to_store(spec));
   return t;
 }
 

@@ -28,11 +28,14 @@ new_task task_of_instant(const schedule_spec& spec, const uuid& id, timestamp in
 /// The task that a store makes of it; run_at and created_at are the database's to set. at_most_once means one
 /// attempt.
 task make_task(const new_task& wanted);
+/// Its options as they are stored.
+task_options options_to_store(const task_spec& spec);
 
 /// One row's answer to an insert, in the order asked.
 struct inserted {
   taskmaster::task task; // as stored; of a repeated key, only the first task's id is certain
   bool repeated = false; // the key was known: `task.id` is the first task, nothing was stored
+  bool held = false;     // of `repeated`: it is the unique_key that is held
   std::optional<error>
       refused; // this row alone: key used with another body (unprocessable), bytes the database won't take
 };
@@ -108,6 +111,7 @@ struct task_change {
     retry,  ///< R6: attempt + 1, new run_at; `burned` counts it as a failure, else as a deferral
     lose,   ///< R6: losses + 1, ready again
     mark,   ///< R16: at_most_once, before its only dispatch
+    free_key, ///< its unique_key is free for others, before it is handed out (scope while_waiting)
   };
   type what = type::finish;
   uuid id;
@@ -126,7 +130,7 @@ struct task_change {
 enum class change_verdict : std::uint8_t {
   applied, ///< done by this call
   already, ///< finish: history holds this outcome with the same fence; mark: with this fence; retry/lose: not
-           ///< told apart from stale
+           ///< told apart from stale; free_key: never, done twice is done
   stale,   ///< the row is gone or of another version; nothing was changed
   refused, ///< the database will not take this row's bytes; nothing was changed
 };
@@ -148,6 +152,21 @@ struct follow_up_page {
   bool edges = false;         // some task waits for another
 };
 
+/// A waiting task as it shall be.
+struct task_edition {
+  task_version of; // the row must have exactly this one; applied, its attempt is the next, so that no older copy counts
+  task row;
+  std::optional<duration> wait;                              // run_at = the database's now + wait, instead of the row's
+  std::optional<std::map<std::string, std::string>> labels;  // else they stay
+};
+
+/// What a run left for the next; null: forget it.
+struct kept_checkpoint {
+  uuid id;
+  task_version version; // of the run; another's says nothing
+  std::shared_ptr<const std::string> json;
+};
+
 struct session_row {
   std::string worker;
   std::string incarnation;
@@ -156,6 +175,7 @@ struct session_row {
 
 struct task_filter {
   std::string queue, kind, group;
+  std::string reason; // exactly; empty: any
   std::optional<task_state>
       state; // running: who runs is the leader's knowledge, so only the unfinished among `ids`
   std::map<std::string, std::string> labels;
@@ -298,7 +318,11 @@ public:
   virtual expected<follow_up_page> follow_up(std::uint64_t term, std::size_t most, timeout limit) = 0;
   /// A finished task back to work: same id, attempt + 1, failures 0. not_found, conflict (unfinished, or its
   /// unique_key is taken), unavailable (somebody's open transaction holds the unique_key).
-  virtual expected<task> reopen(std::uint64_t term, const uuid& id, timeout limit) = 0;
+  /// Due after `wait`. Its checkpoint stays.
+  virtual expected<task> reopen(std::uint64_t term, const uuid& id, timeout limit, duration wait = duration{0}) = 0;
+  /// The row as changed; nothing when it is gone or of another version. Asked again after an ambiguous answer, the same.
+  virtual expected<std::optional<task>> edit(std::uint64_t term, const task_edition& what, timeout limit) = 0;
+  virtual expected<done> keep_checkpoints(std::uint64_t term, const std::vector<kept_checkpoint>& all, timeout limit) = 0;
   /// Replaces the queue's settings; the queue need not exist.
   virtual expected<done> set_queue(std::uint64_t term, const queue_settings& settings, timeout limit) = 0;
   /// Makes the schedule or replaces its definition and state; the answer has the stored times.
@@ -322,7 +346,7 @@ public:
     std::int64_t keys_expired = 0;
   };
   /// Makes history partitions for today and the next 7 days, detaches and drops those older than `retention`,
-  /// deletes expired keys, and keys and ledger rows of schedules that are older.
+  /// deletes expired keys, keys and ledger rows of schedules that are older, and checkpoints as old of tasks that are finished.
   virtual expected<upkeep> maintain(duration retention, timeout limit) = 0;
 };
 

@@ -58,6 +58,8 @@ constexpr std::size_t page_bytes =
     4'000'000; // of a page of tasks, so that it fits a gRPC message; one task always does
 constexpr duration horizon = std::chrono::hours(24 * 3653); // run_at within 10 years
 constexpr duration timeout = std::chrono::hours(24 * 30);
+constexpr duration heartbeat_timeout_least = std::chrono::seconds(1); // reports travel with the heartbeats, every half second
+constexpr std::size_t checkpoint_bytes = 64u << 10;
 } // namespace limits
 
 /// What a client asks for, whichever door it came through. `validate` judges it.
@@ -119,6 +121,7 @@ struct task {
   fence marked;               // at_most_once: the fence it was marked with before dispatch
   std::string reason;         // why it waits again: "retry", "lost", "deferred"; else empty
   shared_options options;     // null for most
+  std::shared_ptr<const std::string> checkpoint; // JSON that its last run left for the next; null for most
 };
 
 /// (attempt, losses) compared as a version.

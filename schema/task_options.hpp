@@ -5,6 +5,7 @@
 #include "schema/error.hpp"
 #include "schema/time.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,7 +13,20 @@
 
 namespace taskmaster {
 
+/// Until when a unique_key is held, and what becomes of a task that finds it held.
+enum class unique_scope : std::uint8_t { until_finished, while_waiting, for_period };
+enum class unique_policy : std::uint8_t { return_first, replace, refuse };
+std::string_view to_string(unique_scope s);
+std::string_view to_string(unique_policy p);
+std::optional<unique_scope> parse_unique_scope(std::string_view text);
+std::optional<unique_policy> parse_unique_policy(std::string_view text);
+
 struct task_options {
+  duration heartbeat_timeout{0}; // without progress for so long it is stopped; zero: it promises none
+  unique_scope scope = unique_scope::until_finished;
+  unique_policy policy = unique_policy::return_first;
+  duration unique_period{0}; // with for_period
+  std::string period_key;    // the unique_key of for_period: the end of the task does not free it, as it does the column's
   std::string schedule;                   // the schedule that submitted it,
   std::optional<timestamp> scheduled_for; // and the instant it stands for
   std::string group, ref;                 // what tasks are waited for together as, and its name in its batch

@@ -1,1 +1,1 @@
-SELECT {task} FROM taskmaster.tasks t WHERE t.id = ANY ($1::uuid[])
+SELECT {planned} FROM taskmaster.tasks t WHERE t.id = ANY ($1::uuid[])

@@ -1,6 +1,6 @@
 -- Many keys' windows in one round trip. `taken` is what the limit let in, before the cut by bytes. No row for a place: that key has
 -- nothing behind its mark.
-SELECT u.place, t.taken, {task}
+SELECT u.place, t.taken, {planned}
   FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::timestamptz[], $6::uuid[])
          WITH ORDINALITY AS u (queue, kind, priority, key, run_at, id, place)
   JOIN LATERAL (SELECT i.*, count(*) OVER () AS taken, row_number() OVER walk AS row,

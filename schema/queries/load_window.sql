@@ -1,7 +1,7 @@
 -- Up to the tasks that wait for others, which are due never. A lower bound on run_at, so that the index walk starts past the entries of finished
 -- tasks that no vacuum has removed yet: 1.1 ms where the walk from the head took 300. The cut by bytes keeps a window of large payloads out of
 -- memory; octet_length needs no detoasting.
-SELECT {task}, w.taken
+SELECT {planned}, w.taken
   FROM (SELECT i.*, count(*) OVER () AS taken,
                sum(octet_length(i.payload)) OVER (ORDER BY i.run_at, i.id) - octet_length(i.payload) AS before
           FROM (SELECT * FROM taskmaster.tasks

@@ -14,7 +14,7 @@ WITH walked AS MATERIALIZED (
   SELECT (SELECT count(*) FROM walked) AS walked, (SELECT count(*) FROM passing) AS passing, l.run_at, l.id
     FROM (SELECT run_at, id FROM walked ORDER BY run_at DESC, id DESC LIMIT 1) AS l
 )
-SELECT e.walked, e.passing, e.run_at, e.id, {task}
+SELECT e.walked, e.passing, e.run_at, e.id, {planned}
   FROM ends e
   LEFT JOIN (passing p JOIN taskmaster.tasks t ON t.id = p.id) ON p.place <= $6::bigint AND p.before < $7::bigint
  ORDER BY t.run_at, t.id

@@ -1,1 +1,1 @@
-SELECT {task} FROM taskmaster.reopen_task_v2($1, $2, $3) AS t
+SELECT {planned} FROM taskmaster.reopen_task_v3($1, $2, $3, $4) AS t

@@ -1,7 +1,7 @@
 -- By inserting transaction, not by run_at: a row may commit after later-dated rows, but never in a transaction older than the xmin of
 -- the snapshot that missed it. The snapshot is this very statement's. LEFT JOIN, so that xmin comes back also when there are no rows.
 -- `taken` is what the limit let in, before the cut by bytes.
-SELECT s.xmin, t.xid, t.taken, {task}
+SELECT s.xmin, t.xid, t.taken, {scanned}
   FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin) AS s
   LEFT JOIN LATERAL (SELECT i.*, count(*) OVER () AS taken, row_number() OVER walk AS place, sum(octet_length(i.payload)) OVER walk AS total
                        FROM (SELECT * FROM taskmaster.tasks

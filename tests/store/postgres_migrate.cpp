@@ -28,7 +28,7 @@ TEST_CASE("a migration brings an empty database up, and the second time changes 
   auto url = postgres_server::shared().empty_database();
   auto first = must(migrate(url, limit));
   CHECK(first.version >= 4);
-  CHECK(static_cast<int>(first.applied.size()) == first.version);
+  CHECK(std::stoi(first.applied.back().substr(0, 4)) == first.version); // numbers may be left out
   CHECK(first.applied.front() == "0001_tables");
   auto second = must(migrate(url, limit));
   CHECK(second.version == first.version);
@@ -52,7 +52,7 @@ TEST_CASE("eight migrators at once apply each file once, and eight more none", "
     applied += a->applied.size();
     CHECK(a->version == answers[0]->version);
   }
-  CHECK(static_cast<int>(applied) == (round == 1 ? answers[0]->version : 0));
+  CHECK(std::to_string(applied) == (round == 1 ? sql(url, "SELECT count(*) FROM taskmaster.migrations") : "0"));
 }
 
 TEST_CASE("a database newer than the binary is refused with a sentence", "[postgres]") {

@@ -1,0 +1,1 @@
+SELECT taskmaster.keep_checkpoints_v1($1, $2, $3, $4, $5)
