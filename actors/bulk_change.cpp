@@ -14,6 +14,10 @@ constexpr auto change_limit = std::chrono::seconds(8);
 /// Whether it is the task that refused, so that the others still have their turn.
 bool of_this_task(const error& e) { return e.code == ec::conflict || e.code == ec::not_found; }
 
+duration spread(const rate_limit& rate, std::size_t place) {
+  return duration(static_cast<std::int64_t>(static_cast<double>(rate.period.count()) * static_cast<double>(place) / static_cast<double>(rate.limit)));
+}
+
 } // namespace
 
 void bulk_change_state::start(self_ptr self, scheduler_actor scheduler, coordinator_actor coordinator) {
@@ -55,6 +59,9 @@ void bulk_change_state::look() {
             }
             std::sort(ids_.begin(), ids_.end());
             ids_.erase(std::unique(ids_.begin(), ids_.end()), ids_.end());
+            if (request_.rate && spread(*request_.rate, ids_.size()) > limits::horizon)
+              return answer(error(ec::unprocessable, "at this rate the last of " + std::to_string(ids_.size()) +
+                                                         " tasks would run in more than 10 years, nothing was changed; narrow the filter or raise the rate"));
             if (request_.dry_run) return answer(bulk_counts{ids_.size(), 0, true});
             act();
           },
@@ -64,13 +71,15 @@ void bulk_change_state::look() {
 void bulk_change_state::act() {
   while (open_ < open_most && next_ < ids_.size() && !failure_) {
     const auto id = ids_[next_++];
+    // The n-th becomes due n periods/limit after the first.
+    const auto wait = request_.rate ? caf::timespan(spread(*request_.rate, next_ - 1)) : caf::timespan(0);
     ++open_;
     const auto late = [this](const caf::error& e) { one_answered(false, unreachable(e, "the coordinator")); };
     if (request_.what == bulk_request::verb::cancel)
       self_->request(coordinator_, caf::timespan(change_limit), cancel_atom::value, id)
           .then([this](const cancel_answer& a) { one_answered(bool(a), a ? std::nullopt : std::optional(a.failure())); }, late);
     else
-      self_->request(coordinator_, caf::timespan(change_limit), retry_atom::value, id)
+      self_->request(coordinator_, caf::timespan(change_limit), retry_atom::value, id, wait)
           .then([this](const reopen_answer& a) { one_answered(bool(a), a ? std::nullopt : std::optional(a.failure())); }, late);
   }
   if (open_ > 0) return;

@@ -23,7 +23,7 @@ struct plan {
   std::vector<const char*> programs;
   std::vector<char*> argv, environment;
   const char* cwd = nullptr;
-  int input = -1, output = -1, error_output = -1, guardian = -1;
+  int input = -1, output = -1, error_output = -1, progress = -1, guardian = -1;
   pid_t parent = 0;
   child_fault fault; // written by the child
 };
@@ -54,7 +54,12 @@ __attribute__((no_sanitize("address", "undefined"))) int become(void* argument) 
     p.fault = {child_fault::at::resources, errno};
     ::_exit(127);
   }
-  ::closefrom(3);
+  // Last, since any of the others may have been 3; one that stays where it is has to outlive execve.
+  if (p.progress == 3 ? ::fcntl(3, F_SETFD, 0) < 0 : ::dup2(p.progress, 3) < 0) {
+    p.fault = {child_fault::at::resources, errno};
+    ::_exit(127);
+  }
+  ::closefrom(4);
   if (p.cwd && ::chdir(p.cwd) != 0) {
     p.fault = {child_fault::at::directory, errno};
     ::_exit(127);
@@ -94,8 +99,9 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 
 std::variant<child_process, child_fault> start_child(const child_request& request) {
   const auto short_of = [] { return child_fault{child_fault::at::resources, errno}; };
-  pipe_ends input, output, error_output;
-  if (!make_pipe(output, &pipe_ends::read) || !make_pipe(error_output, &pipe_ends::read)) return short_of();
+  pipe_ends input, output, error_output, progress;
+  if (!make_pipe(output, &pipe_ends::read) || !make_pipe(error_output, &pipe_ends::read) || !make_pipe(progress, &pipe_ends::read))
+    return short_of();
   if (request.with_input) {
     if (!make_pipe(input, &pipe_ends::write)) return short_of();
   } else {
@@ -111,6 +117,7 @@ std::variant<child_process, child_fault> start_child(const child_request& reques
   p.input = input.read.number();
   p.output = output.write.number();
   p.error_output = error_output.write.number();
+  p.progress = progress.write.number();
   p.guardian = request.guardian;
   p.parent = ::getpid();
 
@@ -136,6 +143,7 @@ std::variant<child_process, child_fault> start_child(const child_request& reques
   child.input = std::move(input.write);
   child.output = std::move(output.read);
   child.error_output = std::move(error_output.read);
+  child.progress = std::move(progress.read);
   return child;
 }
 

@@ -25,6 +25,7 @@ struct child_process {
   pid_t pid = -1;
   file_descriptor exit; // pidfd: readable when it has ended
   file_descriptor input, output, error_output;
+  file_descriptor progress; // what it writes to its descriptor 3
 };
 
 /// What stood in the way, with errno.

@@ -24,6 +24,7 @@ struct coordinator_config {
   session_timing timing;
   duration grace = std::chrono::milliseconds(1'000);   // after a takeover
   duration scan_every = std::chrono::seconds(1);
+  duration keep_every = std::chrono::seconds(1); // checkpoints, each task's last one
   duration upkeep_every = std::chrono::hours(1);
   duration retention = std::chrono::hours(24 * 30); // of finished tasks
   std::shared_ptr<submit_listener> submits; // tasks by SQL are heard of at once; null: the scan brings them
@@ -56,7 +57,9 @@ public:
   live_answer live(const live_request& request) const;
   caf::result<finish_answer> wait(const uuid& id, caf::timespan timeout);
   caf::result<cancel_answer> cancel(const uuid& id);
-  caf::result<reopen_answer> reopen(const uuid& id);
+  caf::result<reopen_answer> reopen(const uuid& id, duration wait);
+  // -- coordinator_edit.cpp: changes of waiting tasks --------------------------------------------------------------------
+  caf::result<edit_answer> edit(const edit_request& request);
   // -- coordinator_limits.cpp: queues' settings, and why a task does not run --------------------------------------------
   caf::result<settings_answer> set_queue(const queue_change& change);
   reasons_answer explain(const task& row);
@@ -149,6 +152,8 @@ private:
   cancel_promise& await_cancel(const uuid& id);
   void cancel_decided(const uuid& id, const plan::cancel_decision& decision, cancel_promise promise);
   void end_waits();
+  void edit_decided(const uuid& id, plan::edit_decision& decision, caf::typed_response_promise<edit_answer> promise);
+  void write_edit(const uuid& id);
   void fail_promises(const error& why);
 
   self_ptr self_ = nullptr;
@@ -198,9 +203,19 @@ private:
   bool schedules_unsure_ = false;              // an answer was lost: read again before anything is decided
   steady_time schedule_again_{};
   std::size_t schedules_a_round_ = 500;
+  /// A change of a waiting task under way; with `answered`, ambiguously, it is asked again until the database says.
+  struct edit_order {
+    task_edition edition;
+    caf::typed_response_promise<edit_answer> promise;
+    bool answered = false;
+    steady_time again{};
+  };
+  std::unordered_map<uuid, edit_order> edits_;
 
   std::deque<task_change> outbox_;
   std::vector<task_change> in_flight_; // the batch under way; asked again until the database says
+  std::vector<kept_checkpoint> keeping_; // written before it
+  steady_time keep_from_{};              // checkpoints wait until then, unless there are changes to write
   bool recording_ = false;
   steady_time record_again_{};
   std::vector<uuid> unread_; // to be read again; the database did not answer

@@ -159,6 +159,7 @@ void coordinator_state::step_down(const std::string& why) {
   outbox_.clear();
   in_flight_.clear();
   unread_.clear();
+  keeping_.clear();
   recording_ = false;
   fail_promises(not_leading());
 }
@@ -178,10 +179,12 @@ void coordinator_state::tick() {
   if (!unread_.empty()) read_again(std::exchange(unread_, {}));
   change_next_queue();
   run_schedules();
+  for (auto& [id, order] : edits_)
+    if (order.answered && at >= order.again) write_edit(id);
   if (!scanning_ && at - last_scan_ >= config_.scan_every) scan();
   if (at - last_audit_ >= audit_every) audit();
-  if (at - last_follow_up_ >= config_.scan_every) told_all_ = false; // what came through SQL, and what expires
   scan_heard();
+  if (at - last_follow_up_ >= config_.scan_every) told_all_ = false; // what came through SQL, and what expires
   if (!upkeep_running_ && (last_upkeep_ == steady_time{} || at - last_upkeep_ >= config_.upkeep_every)) upkeep();
   const auto size = plan_.count();
   meters_->sessions.Set(static_cast<double>(sessions_.size()));

@@ -144,7 +144,7 @@ void coordinator_state::hear_worker(session_said& said) {
   } else if (auto* results = std::get_if<finished_tasks>(&said.message)) {
     hear_results(id, *results);
   } else if (auto* beat = std::get_if<heartbeat>(&said.message)) {
-    for (const auto& p : beat->progress) plan_.progress(id, p);
+    for (const auto& p : beat->progress) plan_.progress(id, p, now());
   } else if (std::get_if<draining>(&said.message)) {
     plan_.drain(id);
   }

@@ -50,6 +50,7 @@ void coordinator_state::work() {
   std::vector<plan::hand_out> out;
   if (outbox_.size() < outbox_most && plan_.dispatch(at, secret_, out)) wake();
   hand_out(out);
+  for (const auto& s : plan_.take_silent(at)) order(s.session, cancel_run{s.task, s.fence, "no progress within its heartbeat_timeout"});
   for (auto& c : plan_.take_changes()) outbox_.push_back(std::move(c));
   record();
   run_schedules();
@@ -80,7 +81,7 @@ void coordinator_state::arm(std::optional<timestamp> due) {
 
 void coordinator_state::record() {
   if (recording_ || steady() < record_again_) return;
-  if (in_flight_.empty()) {
+  if (in_flight_.empty() && keeping_.empty()) {
     std::size_t bytes = 0;
     while (!outbox_.empty() && in_flight_.size() < batch_rows && bytes < batch_bytes) {
       bytes += outbox_.front().result.size() + 200;
@@ -88,10 +89,24 @@ void coordinator_state::record() {
       outbox_.pop_front();
     }
   }
-  if (in_flight_.empty()) return;
+  // What a run left is there before its outcome is: whoever reads the row for the next attempt reads it too.
+  if (keeping_.empty() && plan_.has_checkpoints() && (!in_flight_.empty() || steady() >= keep_from_)) keeping_ = plan_.take_checkpoints();
+  if (in_flight_.empty() && keeping_.empty()) return;
   recording_ = true;
   ask_store(
-      self_, writes_, [term = term_, batch = in_flight_](task_store& s) { return s.record(term, batch, limit); },
+      self_, writes_,
+      [term = term_, batch = in_flight_, kept = keeping_](task_store& s) -> expected<recorded> {
+        if (!kept.empty()) {
+          std::size_t bytes = 0;
+          for (const auto& c : kept) bytes += c.json ? c.json->size() : 0;
+          const auto done = s.keep_checkpoints(term, kept, limit + std::chrono::milliseconds(bytes / 10'000));
+          // Bytes that the database will not take cost a checkpoint, never an outcome.
+          if (!done && done.failure().code == ec::invalid_argument) spdlog::error("checkpoints were not kept: {}", to_string(done.failure()));
+          else if (!done) return done.failure();
+        }
+        if (batch.empty()) return recorded{};
+        return s.record(term, batch, limit);
+      },
       [this, epoch = epoch_](expected<recorded>& answer) {
         if (epoch != epoch_) return;
         recording_ = false;
@@ -118,6 +133,8 @@ void coordinator_state::recorded_batch(expected<recorded>& answer) {
   meters_->recorded.Increment(static_cast<double>(in_flight_.size()));
   if (edges_ && std::any_of(in_flight_.begin(), in_flight_.end(), [](const auto& c) { return c.what == task_change::type::finish; })) told_all_ = false;
   in_flight_.clear();
+  if (!keeping_.empty()) keep_from_ = steady() + config_.keep_every;
+  keeping_.clear();
   hand_out(marked);
   acknowledge(settled);
   if (!again.empty()) read_again(std::move(again));
@@ -323,14 +340,14 @@ void coordinator_state::cancel_decided(const uuid& id, const plan::cancel_decisi
   wake();
 }
 
-caf::result<reopen_answer> coordinator_state::reopen(const uuid& id) {
+caf::result<reopen_answer> coordinator_state::reopen(const uuid& id, duration wait) {
   auto promise = self_->make_response_promise<reopen_answer>();
   if (!leading()) {
     promise.deliver(reopen_answer(not_leading()));
     return promise;
   }
   ask_store(
-      self_, writes_, [term = term_, id](task_store& s) { return s.reopen(term, id, limit); },
+      self_, writes_, [term = term_, id, wait](task_store& s) { return s.reopen(term, id, limit, wait); },
       [this, promise, epoch = epoch_](expected<task>& row) mutable {
         promise.deliver(reopen_answer(row));
         if (epoch != epoch_) return;
@@ -355,6 +372,9 @@ void coordinator_state::fail_promises(const error& why) {
   changing_queue_ = false;
   for (auto& order : schedule_orders_) order.promise.deliver(schedule_answer(why));
   schedule_orders_.clear();
+  for (auto& [id, order] : edits_)
+    if (!order.answered) order.promise.deliver(edit_answer(why));
+  edits_.clear();
   for (auto& [id, list] : cancels_)
     for (auto& p : list) p.deliver(cancel_answer(why));
   cancels_.clear();

@@ -6,6 +6,12 @@
 
 namespace taskmaster {
 
+/// What a run says of itself on its way.
+struct run_report {
+  std::string progress;                          // {"percent", "message"} as JSON; empty: as before
+  std::shared_ptr<const std::string> checkpoint; // JSON for the next attempt; null: as before
+};
+
 /// One run as an executor sees it. `run` names it within this process.
 struct execution {
   std::uint64_t run = 0;
@@ -15,6 +21,9 @@ struct execution {
   std::string fence; // as text, for user code
   std::shared_ptr<const std::string> payload; // JSON text
   duration timeout{0}; // zero: none
+  std::shared_ptr<const std::string> checkpoint; // JSON that the last run left; null: none
+  /// May be called on any thread until `done` is; it does not block. Null: nobody listens.
+  std::function<void(run_report)> report;
 };
 
 /// How it ended. codes: exit, signal, timeout, http_status, connect, cancelled, refused, payload, …

@@ -28,6 +28,10 @@ std::int32_t holdings::credit_at_hello() {
 void holdings::disconnected() {
   welcomed_ = false; // R14: after a reconnect nothing starts until the welcome has judged what was named
   unsent_ = results_.begin();
+  for (auto& [run, j] : running_) { // the next leader has not heard it
+    j.untold = !j.said.progress.empty() || j.said.checkpoint;
+    j.untold_checkpoint = j.said.checkpoint != nullptr;
+  }
   if (!mutant("results_forgotten")) return;
   results_.clear();
   result_of_.clear();
@@ -92,7 +96,7 @@ std::vector<holdings::start> holdings::take_starts(steady_time now) {
   std::vector<start> out;
   while (!queue_.empty() && (may_start(now) || mutant("starts_without_lease") || (mutant("starts_before_welcome") && !welcomed_)) && running_.size() < static_cast<std::size_t>(options_.slots)) {
     const auto run = next_run_++;
-    running_[run] = {queue_.front(), false};
+    running_[run].what = queue_.front();
     out.push_back({run, std::move(queue_.front())});
     queue_.pop_front();
   }
@@ -109,9 +113,35 @@ void holdings::ended(std::uint64_t run, execution_result result) {
     r.result = std::move(result.result);
     r.failure = std::move(result.failure);
     r.retry_after = result.retry_after;
+    if (it->second.untold_checkpoint) r.checkpoint = std::move(it->second.said.checkpoint);
     keep(std::move(r));
   }
   running_.erase(it);
+}
+
+void holdings::reported(std::uint64_t run, run_report report) {
+  const auto it = running_.find(run);
+  if (it == running_.end() || it->second.silenced) return;
+  auto& j = it->second;
+  j.untold = true;
+  if (!report.progress.empty()) j.said.progress = std::move(report.progress);
+  if (!report.checkpoint) return;
+  j.said.checkpoint = std::move(report.checkpoint);
+  j.untold_checkpoint = true;
+}
+
+std::vector<task_progress> holdings::take_progress() {
+  std::vector<task_progress> out;
+  constexpr std::size_t most_bytes = 1u << 20; // a heartbeat stays well under gRPC's message limit
+  std::size_t bytes = 0;
+  for (auto& [run, j] : running_) {
+    if (!j.untold || j.silenced) continue;
+    if (bytes > most_bytes) break;
+    out.push_back({j.what.what.what.task, j.what.what.what.fence, j.said.progress, j.untold_checkpoint ? j.said.checkpoint : nullptr});
+    bytes += 200 + j.said.progress.size() + (out.back().checkpoint ? out.back().checkpoint->size() : 0);
+    j.untold = j.untold_checkpoint = false;
+  }
+  return out;
 }
 
 std::optional<std::uint64_t> holdings::cancel(const cancel_run& c) {
@@ -152,7 +182,7 @@ finished_tasks holdings::take_results(std::size_t most) {
   constexpr std::size_t batch_bytes = 1u << 20;
   std::size_t bytes = 0;
   for (; unsent_ != results_.end() && out.results.size() < most && bytes <= batch_bytes; ++unsent_) {
-    bytes += unsent_->result.size() + 200;
+    bytes += unsent_->result.size() + (unsent_->checkpoint ? unsent_->checkpoint->size() : 0) + 200;
     out.results.push_back(*unsent_);
   }
   return out;

@@ -42,6 +42,9 @@ public:
   /// What may start now within the slots and the lease; each is running from here on.
   std::vector<start> take_starts(steady_time now);
   void ended(std::uint64_t run, execution_result result);
+  void reported(std::uint64_t run, run_report report);
+  /// What runs have said of themselves since it was asked last, about 1 MiB at most; empty: nothing (more).
+  std::vector<task_progress> take_progress();
   /// The run to cancel; a queued one ends cancelled at once.
   std::optional<std::uint64_t> cancel(const cancel_run& c);
   /// What is recorded, or stale, is forgotten. Runs to be cancelled: stale ones (R13).
@@ -65,6 +68,8 @@ private:
   struct job {
     assignment what;
     bool silenced = false; // runs elsewhere: its result says nothing to anyone (R13)
+    run_report said;       // all of it, for the next stream
+    bool untold = false, untold_checkpoint = false;
   };
   bool may_start(steady_time now) const { return welcomed_ && now < lease_until_; }
   void finish_unstarted(const assignment& a, run_outcome outcome);

@@ -22,6 +22,8 @@ using scheduler_actor = caf::typed_actor<
     caf::replies_to<cancel_atom, uuid>::with<cancelled_answer>,
     // Runs a finished task again under the same id.
     caf::replies_to<retry_atom, uuid>::with<find_answer>,
+    // Changes a task that waits; ec::conflict when it does not, with nothing changed.
+    caf::replies_to<edit_atom, edit_request>::with<find_answer>,
     // Cancels or retries all that a filter matches. ec::unprocessable, with nothing done, when it matches too many.
     caf::replies_to<bulk_atom, bulk_request>::with<bulk_answer>,
     // Every queue that is known by name, with counts and settings.
@@ -53,8 +55,10 @@ using coordinator_actor = caf::typed_actor<
     caf::replies_to<wait_atom, uuid, caf::timespan>::with<finish_answer>,
     // R15: "cancelled" only for a task not handed out, after commit, outside the grace. ec::conflict when it is finished.
     caf::replies_to<cancel_atom, uuid>::with<cancel_answer>,
-    // Puts a finished task back to work. ec::conflict when it is not finished.
-    caf::replies_to<retry_atom, uuid>::with<reopen_answer>,
+    // Puts a finished task back to work, due after the time. ec::conflict when it is not finished.
+    caf::replies_to<retry_atom, uuid, caf::timespan>::with<reopen_answer>,
+    // Changes a task that waits: committed when answered.
+    caf::replies_to<edit_atom, edit_request>::with<edit_answer>,
     // What holds this unfinished task (as the database has it) now.
     caf::replies_to<explain_atom, task>::with<reasons_answer>,
     // Changes a queue's settings: committed and in effect when answered.

@@ -6,6 +6,7 @@
 #include "actors/explain.hpp"
 #include "actors/session.hpp"
 #include "schema/store.hpp"
+#include "schema/task_edit.hpp"
 
 #include <caf/all.hpp>
 
@@ -19,6 +20,7 @@ using attempts_atom = caf::atom_constant<caf::atom("tm_attempt")>;
 using wait_atom = caf::atom_constant<caf::atom("tm_wait")>;
 using cancel_atom = caf::atom_constant<caf::atom("tm_cancel")>;
 using retry_atom = caf::atom_constant<caf::atom("tm_retry")>;
+using edit_atom = caf::atom_constant<caf::atom("tm_edit")>;
 using bulk_atom = caf::atom_constant<caf::atom("tm_bulk")>;
 using queues_atom = caf::atom_constant<caf::atom("tm_queues")>;
 using workers_atom = caf::atom_constant<caf::atom("tm_workers")>;
@@ -64,12 +66,21 @@ struct cancelled_task {
 using cancelled_answer = expected<cancelled_task>;
 using reopen_answer = expected<task>;
 
+struct edit_request {
+  uuid id;
+  task_edit what;
+};
+/// Only what waits is changed.
+enum class edit_verdict : std::uint8_t { changed, running, finished };
+using edit_answer = expected<edit_verdict>;
+
 /// Cancel or retry every task that the filter matches: queue, kind, state, labels. Without a state: the unfinished (cancel), the failed (retry).
 struct bulk_request {
   enum class verb : std::uint8_t { cancel, retry };
   verb what = verb::cancel;
   task_filter filter;
   bool dry_run = false; // only count
+  std::optional<rate_limit> rate = {}; // retry: limit and period at which they become due; nothing: at once
 };
 /// `changed` counts what was cancelled, asked to stop, or put back to work; the rest had moved on by itself.
 struct bulk_counts {
@@ -175,6 +186,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::attempts_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::wait_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::cancel_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::cancelled_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::edit_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::edit_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::bulk_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::bulk_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::reopen_answer)

@@ -27,6 +27,9 @@ void plan::resign() {
   alarms_.clear();
   thirsty_.clear();
   expiries_.clear();
+  silences_.clear();
+  unsaved_.clear();
+  forgotten_.clear();
   stones_.clear();
   open_reads_.clear();
   sessions_.clear();
@@ -121,6 +124,7 @@ void plan::add(task row, timestamp now) {
 }
 
 void plan::put_back(entry& e) {
+  unwatch(e);
   e.session = 0;
   e.fence = {};
   e.started_at.reset();
@@ -131,6 +135,7 @@ void plan::put_back(entry& e) {
 
 void plan::forget(entries::iterator it) {
   auto& e = *it->second;
+  unwatch(e);
   if (e.busy) vacate(e);
   auto& l = *e.home;
   entries_.erase(it);

@@ -15,6 +15,7 @@
 #include "actors/session.hpp"
 #include "actors/tombstones.hpp"
 #include "schema/store.hpp"
+#include "schema/task_edit.hpp"
 
 #include <deque>
 #include <map>
@@ -40,6 +41,8 @@ struct plan_options {
   std::size_t line_bytes = 256u << 10;
   std::size_t lines_a_refill = 64;
   std::size_t shut_most = 100'000;        // tasks of shut lines in a bucket; past it the bucket's window is not refilled
+  std::chrono::milliseconds progress_slack{1'000}; // on a heartbeat_timeout: reports travel with the heartbeats
+  std::chrono::milliseconds silence_grace{10'000}; // from being told to stop to being taken away
   std::chrono::seconds aged_after{60};    // due for so long, a task is aged, and
   std::uint32_t aged_share = 10;          // every tenth hand-out is of the longest due among the aged, whatever its priority
   std::size_t dispatch_turn = 1'000;      // assignments in one turn, so that other messages get theirs
@@ -123,7 +126,17 @@ public:
   void credit(session_id id, std::int32_t more);
   void drain(session_id id);
   void started(session_id id, const uuid& task, const fence& f, timestamp now);
-  void progress(session_id id, const task_progress& p);
+  void progress(session_id id, const task_progress& p, timestamp now);
+  /// What runs have left for next attempts since it was asked last: to be kept no later than the changes taken with it.
+  std::vector<kept_checkpoint> take_checkpoints();
+  bool has_checkpoints() const { return !unsaved_.empty() || !forgotten_.empty(); }
+  /// Runs that promised progress and gave none for too long: their workers are to be told. Those who do not even stop then are taken away.
+  struct silence {
+    session_id session = 0;
+    uuid task;
+    taskmaster::fence fence;
+  };
+  std::vector<silence> take_silent(timestamp now);
 
   enum class claim_verdict : std::uint8_t { keep, drop, unknown, wait };
   /// R11: keep = adopted by this session; drop = stop it; unknown = read the row and ask again; wait = an older term's claim,
@@ -187,6 +200,19 @@ public:
   /// The same for a task outside the windows, whose row was read for it.
   cancel_decision cancel_row(task row);
   bool recently_finished(const uuid& id) const { return stones_.finished(id); }
+  enum class edit_step : std::uint8_t { settling, running, finished, changing, unknown };
+  struct edit_decision {
+    edit_step step = edit_step::unknown;
+    std::optional<error> refused; // by the rules; nothing is changed then
+    task_edition edition;         // settling: to be written, then edited() or edit_failed()
+  };
+  edit_decision edit(const uuid& id, const task_edit& what, timestamp now);
+  /// The same for a task outside the windows, whose row was read for it.
+  edit_decision edit_row(task row, const task_edit& what, timestamp now);
+  /// The database's answer; no row: it had changed by itself and is to be read again.
+  void edited(const task_edition& what, std::optional<task> row, timestamp now);
+  /// Nothing was changed.
+  void edit_failed(const uuid& id);
   /// A finished task that this leader has just put back to work.
   void reopened(task row, timestamp now);
 
@@ -313,6 +339,10 @@ private:
     bool placed = false; // in home->waiting or home->held
     bool busy = false;   // in running of its queue and key, at these places
     bool cancel_requested = false;
+    bool editing = false; // settling, because of a change by hand
+    bool silent = false;  // its worker was told to stop it for want of progress,
+    bool taken = false;   // and did not
+    std::optional<timestamp> quiet_until; // stands in silences_
     std::uint32_t queue_place = 0, key_place = 0;
     session_id session = 0;
     taskmaster::fence fence;
@@ -374,6 +404,9 @@ private:
   void finish(entry& e, task_state state, std::string reason, std::optional<task_error> failure = {}, std::string result = {});
   void lose(entry& e);
   void release(entry& e);
+  void watch(entry& e, timestamp now);
+  void unwatch(entry& e);
+  void send_marked(entry& e, timestamp now, std::string_view secret, std::vector<hand_out>& marked);
   void adopt(entry& e, session_id id, const taskmaster::fence& f, timestamp now);
   void ready(session_id id);
   const std::vector<signature*>& takers(bucket& b);
@@ -392,6 +425,9 @@ private:
   entries entries_;
   std::map<bucket_key, std::unique_ptr<bucket>> buckets_;
   std::set<std::pair<timestamp, uuid>> expiries_;
+  std::set<std::pair<timestamp, uuid>> silences_; // when who promised progress has been quiet for too long
+  std::unordered_set<uuid> unsaved_;              // with a checkpoint that the database has not
+  std::vector<kept_checkpoint> forgotten_;        // of tasks that have succeeded
   tombstones stones_;
   steady_time clock_{}; // as of the last sweep
   std::uint64_t next_ticket_ = 1;

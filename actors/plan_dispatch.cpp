@@ -53,6 +53,8 @@ assignment plan::assignment_of(const entry& e, std::string_view worker, std::str
   out.timeout = e.row.timeout;
   out.run_at = e.row.run_at;
   out.delivery = e.row.delivery;
+  out.checkpoint = e.row.checkpoint;
+  out.heartbeat_timeout = options_of(e.row.options).heartbeat_timeout;
   return out;
 }
 
@@ -67,7 +69,11 @@ void plan::assign_to(entry& e, session_id id, std::string_view secret, timestamp
   e.picked_at = now;
   e.started_at.reset();
   e.progress.clear();
-  if (e.row.delivery == delivery_mode::at_most_once) {
+  e.silent = e.taken = false;
+  if (!e.row.unique_key.empty() && options_of(e.row.options).scope == unique_scope::while_waiting) {
+    set_state(e, entry_state::marking); // committed first, as R16's mark: who submits from then on is not answered with this one
+    changes_.push_back(change_of(e, task_change::type::free_key));
+  } else if (e.row.delivery == delivery_mode::at_most_once) {
     set_state(e, entry_state::marking); // R16: committed first, sent once
     changes_.push_back(change_of(e, task_change::type::mark));
     if (mutant("mark_after_dispatch")) {
@@ -235,6 +241,7 @@ std::optional<timestamp> plan::next_due(timestamp now) {
   }
   if (!alarms_.empty()) sooner(std::get<0>(*alarms_.begin()));
   if (!expiries_.empty()) sooner(expiries_.begin()->first);
+  if (!silences_.empty()) sooner(silences_.begin()->first);
   return next;
 }
 

@@ -21,6 +21,7 @@ task_change plan::change_of(const entry& e, task_change::type what) const {
 
 void plan::settle(entry& e, task_change change) {
   unplace(e);
+  unwatch(e);
   set_state(e, entry_state::settling);
   changes_.push_back(std::move(change));
 }
@@ -65,6 +66,18 @@ plan::result_verdict plan::finished(session_id id, const run_result& r) {
     return result_verdict::settling;
   }
   if (e.state != entry_state::assigned) return result_verdict::stale;
+  if (r.checkpoint) {
+    e.row.checkpoint = r.checkpoint;
+    unsaved_.insert(e.row.id);
+  }
+  if (e.silent && !e.cancel_requested &&
+      (r.outcome == run_outcome::cancelled || r.outcome == run_outcome::failed || r.outcome == run_outcome::returned)) {
+    auto as = r; // it was told to stop
+    as.outcome = run_outcome::timeout;
+    as.failure = task_error{"heartbeat", "no progress for " + format_duration(options_of(e.row.options).heartbeat_timeout) +
+                                             " (heartbeat_timeout); it was stopped"};
+    return finished(id, as);
+  }
 
   const auto retry = [&](std::string reason, bool burned, duration wait) {
     auto c = change_of(e, task_change::type::retry);
@@ -135,7 +148,8 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
     }
     const bool applied = a.verdict == change_verdict::applied || a.verdict == change_verdict::already;
     if (applied && c.what == task_change::type::finish) {
-      out.push_back({c.id, c.fence, e.session, true, c.state == task_state::cancelled, false});
+      out.push_back({c.id, c.fence, e.session, true, c.state == task_state::cancelled, e.taken});
+      if (c.state == task_state::succeeded && e.row.checkpoint) forgotten_.push_back({c.id, c.version, nullptr});
       const auto id = c.id;
       erase(id);
       stones_.add_finished(id, c.version.attempt, next_ticket_, clock_);
@@ -151,11 +165,11 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
       bury(id, lowest);
       continue;
     }
-    if (const auto s = sessions_.find(e.session); s != sessions_.end() && c.what != task_change::type::mark)
+    if (const auto s = sessions_.find(e.session); s != sessions_.end() && c.what != task_change::type::mark && c.what != task_change::type::free_key)
       s->second.tasks.erase(c.id);
     switch (c.what) {
     case task_change::type::retry:
-      out.push_back({c.id, c.fence, e.session, false, false, false});
+      out.push_back({c.id, c.fence, e.session, false, false, e.taken});
       ++e.row.attempt;
       if (c.burned) {
         ++e.row.failures;
@@ -176,23 +190,32 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
       if (e.cancel_requested) release(e);
       else put_back(e);
       break;
-    case task_change::type::mark: {
+    case task_change::type::free_key:
+      if (e.row.delivery == delivery_mode::at_most_once && !e.cancel_requested) changes_.push_back(change_of(e, task_change::type::mark));
+      else send_marked(e, now, secret, marked);
+      break;
+    case task_change::type::mark:
       e.row.marked = c.fence;
       if (mutant("mark_after_dispatch")) break;
-      const auto s = sessions_.find(e.session);
-      if (s == sessions_.end() || !s->second.connected) {
-        lose(e); // R16: sent on the session that had the credit, or never
-      } else if (e.cancel_requested) {
-        finish(e, task_state::cancelled, "cancelled");
-      } else {
-        set_state(e, entry_state::assigned);
-        e.picked_at = now;
-        marked.push_back({e.session, {assignment_of(e, s->second.worker, secret)}});
-      }
+      send_marked(e, now, secret, marked);
       break;
-    }
     case task_change::type::finish: break;
     }
+  }
+}
+
+void plan::send_marked(entry& e, timestamp now, std::string_view secret, std::vector<hand_out>& marked) {
+  const auto s = sessions_.find(e.session);
+  if (e.cancel_requested) {
+    finish(e, task_state::cancelled, "cancelled");
+  } else if (s == sessions_.end() || !s->second.connected) {
+    if (!e.row.marked.none()) return lose(e); // R16: sent on the session that had the credit, or never
+    if (s != sessions_.end()) s->second.tasks.erase(e.row.id);
+    put_back(e);
+  } else {
+    set_state(e, entry_state::assigned);
+    e.picked_at = now;
+    marked.push_back({e.session, {assignment_of(e, s->second.worker, secret)}});
   }
 }
 
@@ -207,8 +230,10 @@ plan::cancel_decision plan::cancel(const uuid& id) {
     e.cancel_requested = true;
     return {cancel_step::settling, 0, {}};
   case entry_state::held:
-  case entry_state::marking:
-  case entry_state::settling: e.cancel_requested = true; return {cancel_step::requested, 0, {}};
+  case entry_state::marking: e.cancel_requested = true; return {cancel_step::requested, 0, {}};
+  case entry_state::settling:
+    if (e.editing) return {}; // who asks again in a moment learns whether it was in time
+    e.cancel_requested = true; return {cancel_step::requested, 0, {}};
   case entry_state::assigned:
     if (mutant("cancelled_though_given")) {
       finish(e, task_state::cancelled, "cancelled");

@@ -74,12 +74,7 @@ void plan::started(session_id id, const uuid& task, const fence& f, timestamp no
   const auto it = entries_.find(task);
   if (it == entries_.end() || it->second->session != id || it->second->fence != f) return;
   if (!it->second->started_at) it->second->started_at = now;
-}
-
-void plan::progress(session_id id, const task_progress& p) {
-  const auto it = entries_.find(p.task);
-  if (it == entries_.end() || it->second->session != id || it->second->fence != p.fence) return;
-  it->second->progress = p.json;
+  if (it->second->state == entry_state::assigned) watch(*it->second, now);
 }
 
 void plan::adopt(entry& e, session_id id, const taskmaster::fence& f, timestamp now) {
@@ -92,6 +87,7 @@ void plan::adopt(entry& e, session_id id, const taskmaster::fence& f, timestamp 
   e.session = id;
   e.fence = f;
   set_state(e, entry_state::assigned);
+  watch(e, now);
   sessions_.at(id).tasks.insert(e.row.id);
 }
 

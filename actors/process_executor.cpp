@@ -1,6 +1,7 @@
 #include "actors/process_executor.hpp"
 
 #include "actors/child_process.hpp"
+#include "actors/progress.hpp"
 #include "actors/quiet_thread.hpp"
 #include "actors/shell_result.hpp"
 
@@ -23,8 +24,11 @@ namespace {
 using steady = std::chrono::steady_clock;
 
 // What an epoll event is about: the serial number of a run in the high bits, so that an event of a run that has just ended finds
-// nothing; one of these in the low two.
-enum endpoint : std::uint64_t { on_exit, on_input, on_output, on_error_output };
+// nothing; one of these in the low three.
+enum endpoint : std::uint64_t { on_exit, on_input, on_output, on_error_output, on_progress };
+constexpr int endpoint_bits = 3;
+constexpr std::uint64_t endpoint_mask = 7;
+constexpr int faults_told = 10; // of a run's progress lines, in its error output
 constexpr std::uint64_t wake_key = ~std::uint64_t{0};
 
 enum class stage {
@@ -41,6 +45,11 @@ struct child {
   child_process process;
   executor::done_callback done;
   kept_output output, error_output;
+  std::function<void(run_report)> report;
+  std::string line;          // of progress, begun
+  bool line_too_long = false;
+  int faults = 0;
+  std::optional<duration> retry_after;
   std::size_t written = 0; // of command.input
   stage at = stage::running;
   bool exited = false;
@@ -194,12 +203,14 @@ private:
     c.command = std::move(*command);
     c.process = std::move(std::get<child_process>(started));
     c.done = std::move(done);
+    c.report = std::move(what.report);
     serials_[c.run] = serial;
     if (c.timeout > duration::zero()) set_wake(serial, c, c.timeout);
-    if (!watch(c.process.exit.number(), EPOLLIN, serial << 2 | on_exit)
-        || !watch(c.process.output.number(), EPOLLIN, serial << 2 | on_output)
-        || !watch(c.process.error_output.number(), EPOLLIN, serial << 2 | on_error_output)
-        || (c.process.input.open() && !watch(c.process.input.number(), EPOLLOUT, serial << 2 | on_input)))
+    if (!watch(c.process.exit.number(), EPOLLIN, serial << endpoint_bits | on_exit)
+        || !watch(c.process.output.number(), EPOLLIN, serial << endpoint_bits | on_output)
+        || !watch(c.process.error_output.number(), EPOLLIN, serial << endpoint_bits | on_error_output)
+        || !watch(c.process.progress.number(), EPOLLIN, serial << endpoint_bits | on_progress)
+        || (c.process.input.open() && !watch(c.process.input.number(), EPOLLOUT, serial << endpoint_bits | on_input)))
       finish(serial, c, spawn_failure({child_fault::at::resources, errno}, c.command));
   }
 
@@ -209,14 +220,15 @@ private:
       [[maybe_unused]] const auto got = ::read(wake_.number(), &count, sizeof count);
       return;
     }
-    const auto serial = key >> 2;
+    const auto serial = key >> endpoint_bits;
     const auto i = children_.find(serial);
     if (i == children_.end()) return;
     auto& c = i->second;
-    switch (key & 3) {
+    switch (key & endpoint_mask) {
     case on_exit: ended(serial, c); break;
     case on_input: feed(c); break;
     case on_output: read(c.process.output, c.output); break;
+    case on_progress: read_progress(c); break;
     default: read(c.process.error_output, c.error_output); break;
     }
     finish_if_silent(serial, c);
@@ -245,6 +257,43 @@ private:
     }
   }
 
+  // What came in one go makes one report: the last of each counts.
+  void read_progress(child& c) {
+    run_report said;
+    bool any = false;
+    for (int round = 0; round < 16 && c.process.progress.open(); ++round) {
+      const auto got = ::read(c.process.progress.number(), buffer_.data(), buffer_.size());
+      if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) c.process.progress.close();
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) break;
+      for (std::string_view rest(buffer_.data(), static_cast<std::size_t>(got)); !rest.empty();) {
+        const auto end = rest.find('\n');
+        if (c.line.size() + std::min(end, rest.size()) > limits::progress_line) c.line_too_long = true;
+        else c.line += rest.substr(0, end);
+        if (end == rest.npos) break;
+        rest.remove_prefix(end + 1);
+        any = take_line(c, said) || any;
+      }
+    }
+    if (any && c.report) c.report(std::move(said));
+  }
+
+  bool take_line(child& c, run_report& said) {
+    auto line = c.line_too_long ? expected<progress_line>(error{ec::too_large, "a line is longer than the limit of " +
+                                                                                   std::to_string(limits::progress_line) + " bytes"})
+                                : read_progress_line(c.line);
+    c.line.clear();
+    c.line_too_long = false;
+    if (!line) {
+      if (++c.faults <= faults_told) c.error_output.append("taskmaster: progress: " + line.failure().message + "\n");
+      return false;
+    }
+    if (!line->said.progress.empty()) said.progress = std::move(line->said.progress);
+    if (line->said.checkpoint) said.checkpoint = std::move(line->said.checkpoint);
+    if (line->retry_after) c.retry_after = line->retry_after;
+    return !said.progress.empty() || said.checkpoint;
+  }
+
   // The leader has ended but is not reaped, so its group's number stays ours until finish().
   void ended(std::uint64_t serial, child& c) {
     c.exited = true;
@@ -254,6 +303,7 @@ private:
     if (c.at != stage::stopping) drain(serial, c);
     read(c.process.output, c.output);
     read(c.process.error_output, c.error_output);
+    read_progress(c);
   }
 
   void drain(std::uint64_t serial, child& c) {
@@ -294,6 +344,7 @@ private:
     else
       report.signal = info.si_status;
     auto result = shell_outcome(report, c.output, c.error_output);
+    if (result.outcome == run_outcome::deferred || result.outcome == run_outcome::failed) result.retry_after = c.retry_after;
     if (c.stopped) {
       auto text = std::move(result.result);
       result = *c.stopped == run_outcome::timeout ? timed_out(c.timeout) : cancelled_run();

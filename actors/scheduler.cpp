@@ -24,6 +24,7 @@ scheduler_desk_actor::behavior_type scheduler(scheduler_state::self_ptr self, sc
       [self](wait_atom, const uuid& id, caf::timespan timeout) { return self->state.wait(id, timeout); },
       [self](cancel_atom, const uuid& id) { return self->state.cancel(id); },
       [self](retry_atom, const uuid& id) { return self->state.retry(id); },
+      [self](edit_atom, const edit_request& request) { return self->state.edit(request); },
       [self](bulk_atom, bulk_request& request) { return self->state.bulk(request); },
       [self](queues_atom) { return self->state.queues(); },
       [self](queue_atom, const std::string& name) { return self->state.queue(name); },

@@ -59,6 +59,7 @@ public:
   void next_rounds();
   caf::result<cancelled_answer> cancel(const uuid& id);
   caf::result<find_answer> retry(const uuid& id);
+  caf::result<find_answer> edit(const edit_request& request);
   caf::result<bulk_answer> bulk(bulk_request& request);
   caf::result<workers_answer> workers();
   caf::result<done_answer> drain(const std::string& id);
@@ -77,6 +78,8 @@ private:
     std::shared_ptr<submission> of;
     std::vector<new_task> tasks;
     std::vector<std::size_t> places; // in the submission's answers
+    std::map<std::size_t, task_spec> replacing; // by place: what is to take the place of a waiting task that holds its key
+    int tries = 0;
     std::size_t bytes = 0;
     bool graph = false; // stored by itself, whole
   };
@@ -94,6 +97,8 @@ private:
   };
 
   void flush(line& l);
+  void replace(const std::shared_ptr<submission>& whole, std::size_t place, task_spec spec, int tries);
+  void row_done(submission& whole);
   void committed(std::vector<share>& batch, expected<std::vector<inserted>>& answer);
   template <class Call, class Then>
   void read(Call call, Then then);

@@ -89,10 +89,26 @@ caf::result<cancelled_answer> scheduler_state::cancel(const uuid& id) {
 
 caf::result<find_answer> scheduler_state::retry(const uuid& id) {
   auto promise = self_->make_response_promise<find_answer>();
-  self_->request(coordinator_, caf::timespan(command_limit), retry_atom::value, id)
+  self_->request(coordinator_, caf::timespan(command_limit), retry_atom::value, id, caf::timespan(0))
       .then(
           [this, id, promise](const reopen_answer& row) mutable -> void {
             if (!row) return void(promise.deliver(find_answer(row.failure())));
+            look(id, [promise](find_answer found) mutable { promise.deliver(std::move(found)); });
+          },
+          [promise](const caf::error& e) mutable { promise.deliver(find_answer(unreachable(e, "the coordinator"))); });
+  return promise;
+}
+
+caf::result<find_answer> scheduler_state::edit(const edit_request& request) {
+  auto promise = self_->make_response_promise<find_answer>();
+  self_->request(coordinator_, caf::timespan(command_limit), edit_atom::value, request)
+      .then(
+          [this, id = request.id, promise](const edit_answer& verdict) mutable -> void {
+            if (!verdict) return void(promise.deliver(find_answer(verdict.failure())));
+            if (*verdict == edit_verdict::running)
+              return void(promise.deliver(find_answer(error{ec::conflict, "the task is running, and only one that waits can be changed; nothing was changed"})));
+            if (*verdict == edit_verdict::finished)
+              return void(promise.deliver(find_answer(error{ec::conflict, "the task is finished, and only one that waits can be changed; nothing was changed"})));
             look(id, [promise](find_answer found) mutable { promise.deliver(std::move(found)); });
           },
           [promise](const caf::error& e) mutable { promise.deliver(find_answer(unreachable(e, "the coordinator"))); });

@@ -7,6 +7,12 @@
 #include <spdlog/spdlog.h>
 
 namespace taskmaster {
+namespace {
+
+constexpr int replace_tries = 3;
+
+} // namespace
+
 
 timestamp scheduler_state::wall_now() const {
   // Only for the ids' millisecond: times that decide are the database's.
@@ -32,14 +38,14 @@ caf::result<submit_answer> scheduler_state::submit(submit_request& request) {
   std::vector<std::optional<error>> refused(request.specs.size());
   const auto graphs = arrange(request.specs, refused);
   // Shares of rows that are independent, and one for each graph: of graphs with a key the key's lane is theirs.
-  std::deque<std::pair<share, bool>> parts(2, {share{whole, {}, {}, 0, false}, false});
+  std::deque<std::pair<share, bool>> parts(2, {share{whole, {}, {}, {}, 0, 0, false}, false});
   parts[1].second = true;
   std::vector<std::size_t> part_of(request.specs.size(), 0);
   for (std::size_t i = 0; i < request.specs.size(); ++i) part_of[i] = keyed(request.specs[i]);
   for (const auto& rows : graphs) {
     const bool with_keys = std::any_of(rows.begin(), rows.end(), [&](std::size_t i) { return keyed(request.specs[i]); });
     for (const auto i : rows) part_of[i] = parts.size();
-    parts.emplace_back(share{whole, {}, {}, 0, true}, with_keys);
+    parts.emplace_back(share{whole, {}, {}, {}, 0, 0, true}, with_keys);
   }
   for (std::size_t i = 0; i < request.specs.size(); ++i) {
     auto& spec = request.specs[i];
@@ -50,6 +56,7 @@ caf::result<submit_answer> scheduler_state::submit(submit_request& request) {
     auto& part = parts[part_of[i]].first;
     part.bytes += spec.payload.size();
     part.places.push_back(i);
+    if (spec.options.policy == unique_policy::replace) part.replacing[i] = spec;
     auto print = spec.idempotency_key.empty() ? std::string() : fingerprint(spec);
     part.tasks.push_back({config_.make_id ? config_.make_id() : uuid::make(wall_now()), std::move(spec), std::move(print)});
   }
@@ -114,6 +121,12 @@ void scheduler_state::committed(std::vector<share>& batch, expected<std::vector<
     for (const auto place : part.places) {
       if (!answer) break;
       auto& a = (*answer)[row++];
+      if (const auto r = part.replacing.find(place); a.held && r != part.replacing.end()) {
+        whole.answers[place] = std::move(a);
+        ++whole.open;
+        replace(part.of, place, std::move(r->second), part.tries);
+        continue;
+      }
       if (!a.refused && !a.repeated) {
         if (waits(a.task)) stored.graphs = true;
         else stored.tasks.push_back(a.task);
@@ -121,16 +134,49 @@ void scheduler_state::committed(std::vector<share>& batch, expected<std::vector<
       whole.answers[place] = std::move(a);
     }
     if (!answer) whole.failure = answer.failure();
-    if (--whole.open) continue;
-    if (whole.failure) {
-      whole.promise.deliver(submit_answer(*whole.failure));
-      continue;
-    }
-    meters_->submitted.Increment(static_cast<double>(whole.answers.size()));
-    meters_->submit_seconds.Observe(std::chrono::duration<double>(now() - whole.since).count());
-    whole.promise.deliver(submit_answer(std::move(whole.answers)));
+    row_done(whole);
   }
   if (!stored.tasks.empty() || stored.graphs) self_->send(coordinator_, announce_atom::value, std::move(stored));
+}
+
+void scheduler_state::row_done(submission& whole) {
+  if (--whole.open) return;
+  if (whole.failure) return void(whole.promise.deliver(submit_answer(*whole.failure)));
+  meters_->submitted.Increment(static_cast<double>(whole.answers.size()));
+  meters_->submit_seconds.Observe(std::chrono::duration<double>(now() - whole.since).count());
+  whole.promise.deliver(submit_answer(std::move(whole.answers)));
+}
+
+void scheduler_state::replace(const std::shared_ptr<submission>& whole, std::size_t place, task_spec spec, int tries) {
+  // Only the leader changes a task, and only one that waits. One that runs keeps its key and is the answer; the key of one that has ended
+  // meanwhile, or was handed out with scope while_waiting, is free, and the task is stored like any other.
+  const auto id = whole->answers[place].task.id;
+  const auto fail = [this, whole, place](error why) {
+    why.message = "another task holds the unique key and could not be replaced: " + why.message;
+    whole->answers[place].refused = std::move(why);
+    row_done(*whole);
+  };
+  const bool waits_only = spec.options.scope == unique_scope::while_waiting;
+  edit_request request{id, edit_of(spec)};
+  self_->request(coordinator_, caf::timespan(std::chrono::seconds(8)), edit_atom::value, std::move(request))
+      .then(
+          [this, whole, place, tries, fail, waits_only, spec = std::move(spec)](const edit_answer& verdict) mutable -> void {
+            if (!verdict && verdict.failure().code != ec::not_found) return fail(verdict.failure());
+            if (verdict && (*verdict == edit_verdict::changed || (*verdict == edit_verdict::running && (!waits_only || tries >= replace_tries))))
+              return row_done(*whole);
+            if (tries >= replace_tries) return fail(error{ec::unavailable, "its holder changes all the time, try again"});
+            share again{whole, {}, {}, {}, tries + 1, 0, false};
+            again.bytes = spec.payload.size();
+            again.places.push_back(place);
+            again.replacing[place] = spec;
+            tasks_ += 1;
+            bytes_ += again.bytes;
+            auto print = spec.idempotency_key.empty() ? std::string() : fingerprint(spec);
+            again.tasks.push_back({uuid::make(wall_now()), std::move(spec), std::move(print)});
+            keyed_.waiting.push_back(std::move(again));
+            flush(keyed_);
+          },
+          [fail](const caf::error& e) { fail(unreachable(e, "the coordinator")); });
 }
 
 } // namespace taskmaster

@@ -45,7 +45,8 @@ struct hello {
 struct task_progress {
   uuid task;
   taskmaster::fence fence;
-  std::string json;
+  std::string json;                              // {"percent", "message"}; empty: as before
+  std::shared_ptr<const std::string> checkpoint = {}; // JSON for the next attempt; null: as before
 };
 
 struct heartbeat {
@@ -71,6 +72,7 @@ struct run_result {
   std::string result; // JSON text or empty
   std::optional<task_error> failure;
   std::optional<duration> retry_after;
+  std::shared_ptr<const std::string> checkpoint = {}; // the last, if no heartbeat has brought it
 };
 
 struct finished_tasks {
@@ -97,8 +99,15 @@ struct refused {
   std::string leader; // host:port where known
 };
 
+/// A report that says nothing, and why; what was reported before stays.
+struct progress_fault {
+  uuid task;
+  std::string message;
+};
+
 struct heartbeat_answer {
   std::uint64_t sequence = 0;
+  std::vector<progress_fault> faults = {};
 };
 
 struct assignment {
@@ -108,6 +117,8 @@ struct assignment {
   duration timeout{0};
   timestamp run_at;
   delivery_mode delivery = delivery_mode::at_least_once;
+  std::shared_ptr<const std::string> checkpoint = {}; // JSON that the last run left; null: none
+  duration heartbeat_timeout{0};                 // without progress for so long it is stopped; zero: no promise
 };
 
 struct assign {

@@ -64,6 +64,9 @@ std::vector<std::string> shell_environment(const std::vector<std::string>& inher
   all["TASKMASTER_TASK_ID"] = run.task.str();
   all["TASKMASTER_ATTEMPT"] = std::to_string(run.attempt);
   all["TASKMASTER_FENCE"] = run.fence;
+  all["TASKMASTER_PROGRESS"] = "/dev/fd/3";
+  all.erase("TASKMASTER_CHECKPOINT"); // a worker may itself run as a task
+  if (run.checkpoint) all["TASKMASTER_CHECKPOINT"] = *run.checkpoint;
   std::vector<std::string> result;
   for (const auto& [name, value] : all) result.push_back(name + "=" + value);
   return result;

@@ -18,8 +18,8 @@ struct shell_command {
 /// ec::invalid_argument with the field's name when the payload makes no sense.
 expected<shell_command> parse_shell_payload(std::string_view payload);
 
-/// The variables a command sees: `inherited` ("NAME=value"), then the payload's, then TASKMASTER_TASK_ID, _ATTEMPT and _FENCE,
-/// later ones in place of earlier.
+/// The variables a command sees: `inherited` ("NAME=value"), then the payload's, then TASKMASTER_TASK_ID, _ATTEMPT, _FENCE,
+/// _PROGRESS (where to write progress) and _CHECKPOINT (if the last attempt left one), later ones in place of earlier.
 std::vector<std::string> shell_environment(const std::vector<std::string>& inherited, const shell_command& command,
                                            const execution& run);
 

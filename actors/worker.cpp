@@ -106,6 +106,7 @@ void worker_state::hear_message(to_worker& message) {
       spdlog::error("the coordinator refuses this worker: {}", r->message);
     closed(r->message);
   } else if (auto* beat = std::get_if<heartbeat_answer>(&message)) {
+    for (const auto& f : beat->faults) spdlog::warn("task {}: {}", f.task.str(), f.message);
     const auto it = asked_.find(beat->sequence);
     if (it != asked_.end()) {
       hold.heartbeat_answered(it->second);
@@ -134,6 +135,8 @@ void worker_state::run(holdings::start what) {
   e.fence = what.what.what.what.fence.str();
   e.payload = what.what.payload;
   e.timeout = what.what.timeout;
+  e.checkpoint = what.what.checkpoint;
+  e.report = [me = worker_actor(self_), run = what.run](run_report said) { caf::anon_send(me, report_atom::value, run, std::move(said)); };
   // The executor keeps the task's own timeout; the pool answers every run, so no deadline here.
   self_->request(pool_, caf::infinite, run_atom::value, std::move(e))
       .then(
@@ -182,8 +185,12 @@ void worker_state::tick() {
   }
   if (welcomed_ && at - last_beat_ >= heartbeat_interval_) {
     last_beat_ = at;
-    asked_[++beat_] = at;
-    if (!push(heartbeat{beat_, {}})) return;
+    auto progress = hold.take_progress();
+    do { // what is too much for one message goes with more of them
+      asked_[++beat_] = at;
+      if (!push(heartbeat{beat_, std::move(progress)})) return;
+      progress = hold.take_progress();
+    } while (!progress.empty());
   }
   work();
 }
@@ -220,6 +227,7 @@ worker_actor::behavior_type worker(worker_state::self_ptr self, worker_config co
   return {
       [self](link_event& event) { self->state.hear(event); },
       [self](tick_atom) { self->state.tick(); },
+      [self](report_atom, std::uint64_t run, run_report& said) { self->state.hear_report(run, said); },
       [self](drain_atom) { return self->state.drain(); },
       [self](stop_atom) { self->state.stop(); },
   };

@@ -16,11 +16,15 @@ struct link_event {
   std::string closed;                       // else: it ended, or never came to be, because …
 };
 
+using report_atom = caf::atom_constant<caf::atom("tm_report")>;
+
 using worker_actor = caf::typed_actor<
     // From the dialer, in the stream's order.
     caf::reacts_to<link_event>,
     // Its own clock: heartbeats, redialling, the lease.
     caf::reacts_to<tick_atom>,
+    // From an executor's thread: what a run says of itself.
+    caf::reacts_to<report_atom, std::uint64_t, run_report>,
     // Drain: no new work, what runs ends, results are delivered; then the answer.
     caf::replies_to<drain_atom>::with<done_answer>,
     // Stop at once: runs are cancelled and what has not ended is handed back.
@@ -57,6 +61,8 @@ public:
   void tick();
   caf::result<done_answer> drain();
   void stop();
+
+  void hear_report(std::uint64_t run, run_report& said) { hold.reported(run, std::move(said)); }
 
 private:
   void dial();
@@ -98,3 +104,4 @@ worker_actor::behavior_type worker(worker_state::self_ptr self, worker_config co
 } // namespace taskmaster
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::link_event)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::run_report)

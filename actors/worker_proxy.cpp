@@ -1,5 +1,7 @@
 #include "actors/worker_proxy.hpp"
 
+#include "actors/progress.hpp"
+
 #include <algorithm>
 #include <spdlog/spdlog.h>
 
@@ -60,6 +62,28 @@ void hear_hello(self_ptr self, hello h) {
   self->send(s.coordinator, std::move(out));
 }
 
+/// Takes out what says nothing, and tells why.
+std::vector<progress_fault> judge_progress(heartbeat& beat) {
+  std::vector<progress_fault> faults;
+  for (auto& p : beat.progress) {
+    const auto fault = [&](const std::string& message) { faults.push_back({p.task, message}); };
+    if (p.json.size() > limits::progress_bytes) {
+      fault("progress is " + std::to_string(p.json.size()) + " bytes long; the limit is " + std::to_string(limits::progress_bytes));
+      p.json.clear();
+    } else if (!p.json.empty()) {
+      auto read = read_progress(p.json);
+      if (!read) fault(read.failure().message);
+      p.json = read ? std::move(*read) : std::string();
+    }
+    if (!p.checkpoint) continue;
+    if (const auto broken = judge_checkpoint(*p.checkpoint)) {
+      fault(broken->message);
+      p.checkpoint.reset();
+    }
+  }
+  return faults;
+}
+
 void hear_results(self_ptr self, finished_tasks said) {
   auto& s = self->state;
   const auto secret = s.view->secret();
@@ -78,6 +102,7 @@ void hear_results(self_ptr self, finished_tasks said) {
     send_down(self, std::move(never_given));
   }
   for (auto& r : said.results) {
+    if (r.checkpoint && judge_checkpoint(*r.checkpoint)) r.checkpoint.reset();
     if (r.result.size() <= limits::result_bytes) continue;
     r.outcome = run_outcome::refused;
     r.failure = task_error{"result_too_large", "the result is " + std::to_string(r.result.size()) + " bytes, the limit is 256 KiB"};
@@ -92,8 +117,8 @@ void hear(self_ptr self, from_worker&& message) {
   if (s.worker.empty()) return refuse(self, {"invalid_argument", "the first message of a session is hello", ""});
   if (auto* beat = std::get_if<heartbeat>(&message)) {
     // Unanswered while the lease is not trusted: the worker then starts nothing (R14).
-    if (s.view->trusted(now(self))) send_down(self, heartbeat_answer{beat->sequence});
-    std::erase_if(beat->progress, [](const task_progress& p) { return p.json.size() > limits::progress_bytes; });
+    auto faults = judge_progress(*beat);
+    if (s.view->trusted(now(self))) send_down(self, heartbeat_answer{beat->sequence, std::move(faults)});
     if (!beat->progress.empty()) pass_on(self, std::move(message));
     return;
   }

@@ -81,12 +81,12 @@ int wait(const errand& e) {
 int bulk(const errand& e, const char* verb, const char* done) {
   const auto& o = e.request.bulk;
   const std::string usage = std::string("taskmaster: ") + verb + ": ";
-  if (!e.request.id.empty() && (o.filtered() || o.dry_run)) {
+  if (!e.request.id.empty() && (o.filtered() || o.dry_run || !o.rate.empty())) {
     e.err << usage << "give an ID or flags that say which tasks, not both\n";
     return exit_codes::usage;
   }
   if (!o.filtered()) {
-    e.err << usage << "give an ID, or say which tasks by --queue, --kind, --state or --label\n";
+    e.err << usage << "give an ID, or say which tasks by --queue, --kind, --state, --reason or --label\n";
     return exit_codes::usage;
   }
   answer_json filter;
@@ -94,8 +94,19 @@ int bulk(const errand& e, const char* verb, const char* done) {
   if (!o.group.empty()) filter["group"] = o.group;
   if (!o.kind.empty()) filter["kind"] = o.kind;
   if (!o.state.empty()) filter["state"] = o.state;
+  if (!o.reason.empty()) filter["reason"] = o.reason;
   if (!o.labels.empty()) filter["label"] = o.labels;
-  const answer_json body = {{"filter", filter}, {"dry_run", o.dry_run}};
+  answer_json body = {{"filter", filter}, {"dry_run", o.dry_run}};
+  if (!o.rate.empty()) {
+    const auto slash = o.rate.find('/');
+    const auto limit = o.rate.substr(0, slash);
+    if (limit.empty() || limit.size() > 9 || limit.find_first_not_of("0123456789") != limit.npos) {
+      e.err << usage << "--rate is like 10/1s: so many become due in a period\n";
+      return exit_codes::usage;
+    }
+    body["rate"] = {{"limit", std::stoi(limit)}};
+    if (slash != o.rate.npos) body["rate"]["period"] = o.rate.substr(slash + 1);
+  }
   int code = exit_codes::done;
   const auto json = e.good_answer(e.client.post(std::string("/v1/tasks/") + verb, body.dump(-1, ' ', false, answer_json::error_handler_t::replace), {},
                                                 std::chrono::seconds(330)),
@@ -108,7 +119,7 @@ int bulk(const errand& e, const char* verb, const char* done) {
 }
 
 int cancel(const errand& e) {
-  if (e.request.id.empty() || e.request.bulk.filtered() || e.request.bulk.dry_run) return bulk(e, "cancel", "are cancelled or told to stop");
+  if (e.request.id.empty() || e.request.bulk.filtered() || e.request.bulk.dry_run || !e.request.bulk.rate.empty()) return bulk(e, "cancel", "are cancelled or told to stop");
   int code = exit_codes::done;
   const auto answer = e.client.post(e.task_path("/cancel"), "{}");
   const auto json = e.good_answer(answer, code);
@@ -121,9 +132,25 @@ int cancel(const errand& e) {
 }
 
 int retry(const errand& e) {
-  if (e.request.id.empty() || e.request.bulk.filtered() || e.request.bulk.dry_run) return bulk(e, "retry", "wait again");
+  if (e.request.id.empty() || e.request.bulk.filtered() || e.request.bulk.dry_run || !e.request.bulk.rate.empty()) return bulk(e, "retry", "wait again");
   int code = exit_codes::done;
   const auto json = e.good_answer(e.client.post(e.task_path("/retry"), "{}"), code);
+  if (!json) return code;
+  if (e.request.json())
+    print_json(e.out, *json);
+  else
+    print_task(e.out, *json, now());
+  return code;
+}
+
+int edit(const errand& e, std::istream& in) {
+  const auto body = edit_body(e.request.submit, in);
+  if (!body) {
+    e.err << "taskmaster: edit: " << body.failure().message << '\n';
+    return exit_codes::usage;
+  }
+  int code = exit_codes::done;
+  const auto json = e.good_answer(e.client.patch(e.task_path(), *body), code);
   if (!json) return code;
   if (e.request.json())
     print_json(e.out, *json);
@@ -203,6 +230,7 @@ std::string list_query(const list_options& o, const std::string& cursor) {
   add("group", o.group);
   add("kind", o.kind);
   add("state", o.state);
+  add("reason", o.reason);
   for (const auto& label : o.labels) add("label", label);
   add("cursor", cursor);
   return query;
@@ -261,6 +289,7 @@ int run_client_command(const client_request& request, std::istream& in, std::ost
   case command::wait: return wait(e);
   case command::cancel: return cancel(e);
   case command::retry: return retry(e);
+  case command::edit: return edit(e, in);
   case command::attempts: return attempts(e);
   case command::queues: return queues(e);
   case command::workers: return workers(e);

@@ -1,4 +1,4 @@
-// The client commands of the binary: submit, get, list, wait, cancel, retry, attempts, explain, queue …, schedule …, queues, workers, over the
+// The client commands of the binary: submit, get, list, wait, cancel, retry, edit, attempts, explain, queue …, schedule …, queues, workers, over the
 // HTTP API.
 // main() has add_client_commands() describe them to CLI11 and, when one was chosen, calls run_client_command().
 // One thread; blocks until the command is done.
@@ -27,7 +27,7 @@ constexpr int usage = 2;
 constexpr int unreachable = 3;
 } // namespace exit_codes
 
-/// `submit`'s flags: a field of the task each, left out of the request when not given.
+/// `submit`'s flags, and `edit`'s: a field of the task each, left out of the request when not given.
 struct submit_options {
   std::string kind;
   std::vector<std::string> words;        // after KIND: what `shell` runs
@@ -36,7 +36,8 @@ struct submit_options {
   std::optional<std::string> batch_file; // or "-"
   std::vector<std::string> environment;  // of a shell task, NAME=VALUE
   std::optional<std::string> folder, input;
-  std::optional<std::string> queue, run_at, delay, timeout, expires_at, delivery;
+  std::optional<std::string> queue, run_at, delay, timeout, heartbeat_timeout, expires_at, delivery;
+  std::optional<std::string> unique_scope, unique_period, unique_policy;
   std::optional<std::string> unique_key, idempotency_key, concurrency_key;
   std::optional<std::int32_t> priority, max_attempts;
   std::vector<std::string> after; // ids
@@ -48,7 +49,7 @@ struct submit_options {
 };
 
 struct list_options {
-  std::string queue, kind, group, state, cursor;
+  std::string queue, kind, group, state, reason, cursor;
   std::vector<std::string> labels;
   std::int32_t limit = 100;
   bool all = false;
@@ -56,18 +57,19 @@ struct list_options {
 
 /// cancel and retry without an ID: every task that this matches.
 struct bulk_options {
-  std::string queue, kind, group, state;
+  std::string queue, kind, group, state, reason;
   std::vector<std::string> labels;
+  std::string rate; // of retry: LIMIT/PERIOD
   bool dry_run = false;
-  bool filtered() const { return !queue.empty() || !kind.empty() || !group.empty() || !state.empty() || !labels.empty(); }
+  bool filtered() const { return !queue.empty() || !kind.empty() || !group.empty() || !state.empty() || !reason.empty() || !labels.empty(); }
 };
 
 struct client_request {
-  enum class command : std::uint8_t { none, submit, get, list, wait, cancel, retry, attempts, queues, workers, queue, explain, schedule };
+  enum class command : std::uint8_t { none, submit, get, list, wait, cancel, retry, edit, attempts, queues, workers, queue, explain, schedule };
   command what = command::none;
   std::string server = "127.0.0.1:8081";
   std::string output = "table"; // or "json"
-  std::string id;               // get, wait, cancel, retry, attempts, explain
+  std::string id;               // get, wait, cancel, retry, edit, attempts, explain
   std::string timeout;          // wait; empty: for ever
   submit_options submit;
   list_options list;

@@ -60,6 +60,7 @@ void add_task_flags(command_builder& b, submit_options& o) {
   b.flag("queue", o.queue, "queue [default]", "NAME");
   b.flag("priority", o.priority, "0 to 9, 9 first [0]", "N");
   b.flag("timeout", o.timeout, "a run that takes longer is ended", "DURATION");
+  b.flag("heartbeat-timeout", o.heartbeat_timeout, "a run that reports no progress for so long is stopped", "DURATION");
   b.flag("max-attempts", o.max_attempts, "[5]", "N");
   b.flag("delivery", o.delivery, "at_least_once or at_most_once (one attempt) [at_least_once]", "MODE");
   b.flag("concurrency-key", o.concurrency_key, "tasks of a queue with the same key run one at a time, or as the queue says", "KEY");
@@ -79,6 +80,9 @@ void add_submit(CLI::App& app, client_request& chosen) {
   submit.flag("delay", o.delay, "not before this long from now: 250ms, 1h30m", "DURATION")->excludes(run_at);
   submit.flag("expires-at", o.expires_at, "not started by then: expired", "TIME");
   submit.flag("unique-key", o.unique_key, "one unfinished task with this key at a time; repeated, the first task is shown", "KEY");
+  submit.flag("unique-scope", o.unique_scope, "how long the key is held: until_finished, while_waiting or for_period [until_finished]", "SCOPE");
+  submit.flag("unique-period", o.unique_period, "with for_period, from the submit on", "DURATION");
+  submit.flag("unique-policy", o.unique_policy, "what becomes of this task if the key is held: return_first, replace or refuse [return_first]", "POLICY");
   submit.flag("idempotency-key", o.idempotency_key, "the same request within 24 h is the same task", "KEY");
   submit.flag("after", o.after, "start when this task has succeeded; repeatable", "ID")->take_all()->allow_extra_args(false);
   submit.flag("after-group", o.after_group, "start when every task of the group that has not ended has succeeded", "GROUP");
@@ -99,6 +103,7 @@ void add_list(CLI::App& app, client_request& chosen) {
   list.flag("group", o.group, "only of this group", "GROUP");
   list.flag("state", o.state, "only in this state", "STATE")
       ->check(CLI::IsMember({"scheduled", "ready", "running", "succeeded", "failed", "cancelled", "expired"}));
+  list.flag("reason", o.reason, "only with this reason, such as lost or timeout", "REASON");
   list.flag("label", o.labels, "only with this label; repeatable", "NAME=VALUE")->take_all()->allow_extra_args(false);
   list.flag("limit", o.limit, "a page's length", "N")->check(CLI::Range(1, 1'000))->capture_default_str();
   list.flag("cursor", o.cursor, "go on where a page said", "CURSOR");
@@ -187,6 +192,27 @@ void add_schedule(CLI::App& app, client_request& chosen) {
   }
 }
 
+void add_edit(CLI::App& app, client_request& chosen) {
+  command_builder edit(app, chosen, client_request::command::edit, "edit", "Change a task that waits; what is not named stays, \"none\" is the default");
+  auto& o = chosen.submit;
+  edit.word("id", chosen.id, "the task's id")->required()->type_name("ID");
+  edit.flag("payload", o.payload, "as JSON; @FILE reads a file, - standard input", "JSON");
+  edit.flag("queue", o.queue, "to another queue", "NAME");
+  auto* run_at = edit.flag("run-at", o.run_at, "not before, RFC 3339 with an offset", "TIME");
+  edit.flag("delay", o.delay, "not before this long from now; 0s is at once", "DURATION")->excludes(run_at);
+  edit.flag("priority", o.priority, "0 to 9, 9 first", "N");
+  edit.flag("timeout", o.timeout, "a run that takes longer is ended", "DURATION");
+  edit.flag("heartbeat-timeout", o.heartbeat_timeout, "a run that reports no progress for so long is stopped", "DURATION");
+  edit.flag("expires-at", o.expires_at, "not started by then: expired", "TIME");
+  edit.flag("max-attempts", o.max_attempts, "", "N");
+  edit.flag("concurrency-key", o.concurrency_key, "", "KEY");
+  edit.flag("label", o.labels, "all of its labels anew; repeatable", "NAME=VALUE")->take_all()->allow_extra_args(false);
+  edit.flag("retry-initial", o.retry_initial, "", "DURATION");
+  edit.flag("retry-factor", o.retry_factor, "", "X");
+  edit.flag("retry-max", o.retry_max, "", "DURATION");
+  edit.flag("retry-jitter", o.retry_jitter, "", "X");
+}
+
 void add_one_or_many(CLI::App& app, client_request& chosen, client_request::command what, const char* name, const char* help,
                      const char* state) {
   command_builder builder(app, chosen, what, name, help);
@@ -196,6 +222,8 @@ void add_one_or_many(CLI::App& app, client_request& chosen, client_request::comm
   builder.flag("kind", o.kind, "only of this kind", "KIND");
   builder.flag("group", o.group, "only of this group", "GROUP");
   builder.flag("state", o.state, state, "STATE");
+  builder.flag("reason", o.reason, "only with this reason, such as lost or timeout", "REASON");
+  if (what == client_request::command::retry) builder.flag("rate", o.rate, "so many become due in a period: 10/1s [all at once]", "RATE");
   builder.flag("label", o.labels, "only with this label; repeatable", "NAME=VALUE")->take_all()->allow_extra_args(false);
   builder.app().add_flag("--dry-run", o.dry_run, "only count what matches")->envname(builder.variable_of("dry-run"));
 }
@@ -208,6 +236,7 @@ void add_client_commands(CLI::App& app, client_request& chosen) {
   add_list(app, chosen);
   add_queue(app, chosen);
   add_schedule(app, chosen);
+  add_edit(app, chosen);
   const auto about_one = [&](command what, const char* name, const char* help) {
     command_builder builder(app, chosen, what, name, help);
     builder.word("id", chosen.id, "the task's id")->required()->type_name("ID");

@@ -63,26 +63,8 @@ bool has_control(const std::string& text) {
 
 } // namespace
 
-expected<std::string> task_body(const submit_options& o, std::istream& in) {
-  std::string kind = o.kind;
-  if (kind.empty() && (o.command || !o.words.empty())) kind = "shell";
-  if (kind.empty()) return usage("name the KIND of the task, such as shell; taskmaster submit --help says more");
-
-  answer_json task;
-  task["kind"] = kind;
-  // The payload keeps the very characters it was given: numbers may have more digits than a double.
-  std::string payload;
-  auto shell = shell_payload(o, kind);
-  if (!shell) return shell.failure();
-  if (*shell) {
-    payload = (*shell)->dump(-1, ' ', false, answer_json::error_handler_t::replace);
-  } else if (o.payload) {
-    auto text = read_text(*o.payload, in, "--payload");
-    if (!text) return text.failure();
-    if (!answer_json::accept(*text)) return usage("--payload is not JSON: a text needs its quotation marks, as in '\"text\"'");
-    payload = std::move(*text);
-  }
-
+expected<answer_json> task_flags(const submit_options& o) {
+  answer_json task = answer_json::object();
   const auto put = [&task](const char* name, const auto& value) {
     if (value) task[name] = *value;
   };
@@ -91,12 +73,24 @@ expected<std::string> task_body(const submit_options& o, std::istream& in) {
   put("delay", o.delay);
   put("priority", o.priority);
   put("timeout", o.timeout);
+  put("heartbeat_timeout", o.heartbeat_timeout);
   put("expires_at", o.expires_at);
   put("max_attempts", o.max_attempts);
   put("delivery", o.delivery);
-  put("group", o.group);
-  put("unique_key", o.unique_key);
   put("concurrency_key", o.concurrency_key);
+  if (o.unique_scope || o.unique_period || o.unique_policy) {
+    auto& unique = task["unique"];
+    const auto say = [&unique](const char* name, const auto& value) {
+      if (value) unique[name] = *value;
+    };
+    say("key", o.unique_key);
+    say("scope", o.unique_scope);
+    say("period", o.unique_period);
+    say("policy", o.unique_policy);
+  } else {
+    put("unique_key", o.unique_key);
+  }
+  put("group", o.group);
   if ((o.after_on || o.after_else) && o.after.empty() && !o.after_group) return usage("--after-on and --after-else go with --after or --after-group");
   auto awaited = answer_json::array();
   const auto wait_for = [&](const char* name, const std::string& value) {
@@ -120,6 +114,48 @@ expected<std::string> task_body(const submit_options& o, std::istream& in) {
   put_retry("max", o.retry_max);
   put_retry("jitter", o.retry_jitter);
   if (!retry.empty()) task["retry"] = retry;
+  return task;
+}
+
+expected<std::string> edit_body(const submit_options& o, std::istream& in) {
+  auto change = task_flags(o);
+  if (!change) return change.failure();
+  for (auto& [name, value] : change->items())
+    if (value == "none") value = nullptr;
+  std::string payload;
+  if (o.payload) {
+    auto text = read_text(*o.payload, in, "--payload");
+    if (!text) return text.failure();
+    if (!answer_json::accept(*text)) return usage("--payload is not JSON: a text needs its quotation marks, as in '\"text\"'");
+    payload = std::move(*text);
+  }
+  if (change->empty() && payload.empty()) return usage("what is to be changed? taskmaster edit --help lists it");
+  auto text = change->dump(-1, ' ', false, answer_json::error_handler_t::replace);
+  if (!payload.empty()) text.insert(text.size() - 1, (change->empty() ? "\"payload\":" : ",\"payload\":") + payload);
+  return text;
+}
+
+expected<std::string> task_body(const submit_options& o, std::istream& in) {
+  std::string kind = o.kind;
+  if (kind.empty() && (o.command || !o.words.empty())) kind = "shell";
+  if (kind.empty()) return usage("name the KIND of the task, such as shell; taskmaster submit --help says more");
+
+  auto flags = task_flags(o);
+  if (!flags) return flags.failure();
+  auto& task = *flags;
+  task["kind"] = kind;
+  // The payload keeps the very characters it was given: numbers may have more digits than a double.
+  std::string payload;
+  auto shell = shell_payload(o, kind);
+  if (!shell) return shell.failure();
+  if (*shell) {
+    payload = (*shell)->dump(-1, ' ', false, answer_json::error_handler_t::replace);
+  } else if (o.payload) {
+    auto text = read_text(*o.payload, in, "--payload");
+    if (!text) return text.failure();
+    if (!answer_json::accept(*text)) return usage("--payload is not JSON: a text needs its quotation marks, as in '\"text\"'");
+    payload = std::move(*text);
+  }
 
   auto text = task.dump(-1, ' ', false, answer_json::error_handler_t::replace);
   if (!payload.empty()) text.insert(text.size() - 1, ",\"payload\":" + payload);

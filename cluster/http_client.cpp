@@ -93,4 +93,9 @@ service_answer http_client::remove(const std::string& path) {
   return answer_of(parts_->client.Delete(path));
 }
 
+service_answer http_client::patch(const std::string& path, const std::string& json) {
+  parts_->client.set_read_timeout(std::chrono::seconds(60));
+  return answer_of(parts_->client.Patch(path, json, "application/json"));
+}
+
 } // namespace taskmaster

@@ -39,6 +39,7 @@ public:
                    std::chrono::seconds patience = std::chrono::seconds(60));
   service_answer put(const std::string& path, const std::string& json);
   service_answer remove(const std::string& path);
+  service_answer patch(const std::string& path, const std::string& json);
 
 private:
   struct parts;

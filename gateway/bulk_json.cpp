@@ -24,8 +24,8 @@ void read_one(const std::string& name, const json_view& value, bulk_request& out
     }
     return;
   }
-  if (name != "queue" && name != "kind" && name != "state" && name != "group")
-    return faults.push_back({at, "is no part of a filter; these are queue, kind, group, state and label"});
+  if (name != "queue" && name != "kind" && name != "state" && name != "reason" && name != "group")
+    return faults.push_back({at, "is no part of a filter; these are queue, kind, group, state, reason and label"});
   if (!text) return faults.push_back({at, "has to be a string; this is " + std::string(value.what_text())});
   if (name == "state") {
     out.filter.state = parse_state(*text);
@@ -35,8 +35,29 @@ void read_one(const std::string& name, const json_view& value, bulk_request& out
     out.filter.group = *text;
   } else {
     if (!valid_name(*text)) faults.push_back({at, "has to be 1 to 64 characters out of a-z, 0-9, '_', '.' and '-'"});
-    (name == "queue" ? out.filter.queue : out.filter.kind) = *text;
+    (name == "queue" ? out.filter.queue : name == "kind" ? out.filter.kind : out.filter.reason) = *text;
   }
+}
+
+void read_rate(const json_view& value, bulk_request& out, std::vector<field_fault>& faults) {
+  if (value.null()) return;
+  if (value.what() != json_view::type::object) return faults.push_back({"/rate", "has to be an object such as {\"limit\": 10, \"period\": \"1s\"}"});
+  rate_limit rate;
+  rate.limit = 0;
+  for (const auto& [name, v] : value.members()) {
+    if (name == "limit" && v.integer()) {
+      rate.limit = *v.integer();
+    } else if (name == "period" && v.string()) {
+      const auto d = parse_duration(*v.string());
+      if (d) rate.period = *d;
+      else faults.push_back({"/rate/period", d.failure().message});
+    } else {
+      faults.push_back({"/rate/" + pointer_token(name), name == "limit"    ? "has to be a whole number"
+                                                        : name == "period" ? "has to be a duration as a string, such as \"1s\""
+                                                                           : "is no field of this rate; these are limit and period"});
+    }
+  }
+  out.rate = rate;
 }
 
 } // namespace
@@ -56,8 +77,10 @@ expected<bulk_request> read_bulk(bulk_request::verb what, std::string_view body)
     } else if (name == "dry_run") {
       if (const auto b = value.boolean()) out.dry_run = *b;
       else faults.push_back({"/dry_run", "has to be true or false"});
+    } else if (name == "rate") {
+      read_rate(value, out, faults);
     } else {
-      faults.push_back({"/" + pointer_token(name), "is unknown; the body has filter and dry_run"});
+      faults.push_back({"/" + pointer_token(name), "is unknown; the body has filter, dry_run and rate"});
     }
   }
   if (!faults.empty()) return error(ec::invalid_argument, "The bulk request cannot be read; `errors` names the fields. Nothing was changed.", std::move(faults));
@@ -70,9 +93,17 @@ std::optional<error> judge_bulk(const bulk_request& request) {
     return error(ec::unprocessable, "The bulk request is refused and nothing was changed: " + field.substr(1) + " " + why + ".", {{field, why}});
   };
   const auto& f = request.filter;
-  if (f.queue.empty() && f.kind.empty() && f.group.empty() && !f.state && f.labels.empty())
-    return refuse("/filter", "is empty and would match every task; name a queue, kind, group, state or label");
+  if (f.queue.empty() && f.kind.empty() && f.group.empty() && !f.state && f.reason.empty() && f.labels.empty())
+    return refuse("/filter", "is empty and would match every task; name a queue, kind, group, state, reason or label");
   const bool cancel = request.what == bulk_request::verb::cancel;
+  if (request.rate) {
+    const auto& r = *request.rate;
+    if (cancel) return refuse("/rate", "goes with a retry only");
+    if (r.limit < 1 || r.limit > limits::rate) return refuse("/rate/limit", "is " + std::to_string(r.limit) + "; it has to be 1 to " + std::to_string(limits::rate));
+    if (r.period < limits::rate_period_least || r.period > limits::rate_period)
+      return refuse("/rate/period", "is " + format_duration(r.period) + "; it has to be " + format_duration(limits::rate_period_least) + " to " +
+                                        format_duration(limits::rate_period));
+  }
   if (f.state && finished(*f.state) == cancel)
     return refuse("/filter/state", cancel ? "has to be scheduled, ready or running: finished tasks cannot be cancelled"
                                           : "has to be failed, cancelled, expired or succeeded: only finished tasks are run again");

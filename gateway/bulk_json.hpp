@@ -1,4 +1,4 @@
-// The body of POST /v1/tasks/cancel and /retry: {"filter": {queue, kind, state, label}, "dry_run"}. HTTP handlers read it; gRPC judges its own
+// The body of POST /v1/tasks/cancel and /retry: {"filter": {queue, kind, state, reason, label}, "dry_run", "rate"}. HTTP handlers read it; gRPC judges its own
 // form with the same rules.
 #pragma once
 #include "actors/messages.hpp"

@@ -177,9 +177,16 @@ coordinator_client_actor::behavior_type coordinator_client(self_ptr self, std::v
             self, &async::CancelTask, std::move(in), call_limit,
             [](const v1::CancelTaskResponse& out) { return cancel_verdict{out.cancelled()}; });
       },
-      [self](retry_atom, const uuid& id) {
+      [self](edit_atom, const edit_request& request) {
+        v1::EditTaskRequest in;
+        put_edit(request, in);
+        return answer<edit_answer, v1::EditTaskRequest, v1::EditTaskResponse>(
+            self, &async::EditTask, std::move(in), call_limit, [](const v1::EditTaskResponse& out) { return static_cast<edit_verdict>(out.what()); });
+      },
+      [self](retry_atom, const uuid& id, caf::timespan wait) {
         v1::RetryTaskRequest in;
         in.set_id(bytes_of(id));
+        in.set_wait_us(std::chrono::duration_cast<duration>(wait).count());
         return answer<reopen_answer, v1::RetryTaskRequest, v1::RetryTaskResponse>(
             self, &async::RetryTask, std::move(in), call_limit, [](const v1::RetryTaskResponse& out) { return task_of(out.task()); });
       },

@@ -49,7 +49,11 @@ public:
                               uuid_of(in->id()));
   }
   reactor* RetryTask(context* c, const v1::RetryTaskRequest* in, v1::RetryTaskResponse* out) override {
-    return ask<reopen_answer>(c, [out](const task& t) { put_task(t, out->mutable_task()); }, retry_atom::value, uuid_of(in->id()));
+    return ask<reopen_answer>(c, [out](const task& t) { put_task(t, out->mutable_task()); }, retry_atom::value, uuid_of(in->id()),
+                              caf::timespan(duration(in->wait_us())));
+  }
+  reactor* EditTask(context* c, const v1::EditTaskRequest* in, v1::EditTaskResponse* out) override {
+    return ask<edit_answer>(c, [out](edit_verdict v) { out->set_what(static_cast<int>(v)); }, edit_atom::value, edit_of(*in));
   }
   reactor* ExplainTask(context* c, const v1::ExplainTaskRequest* in, v1::ExplainTaskResponse* out) override {
     return ask<reasons_answer>(c, [out](const std::vector<task_reason>& reasons) { write_reasons(*out->mutable_reasons(), reasons); },

@@ -1,7 +1,8 @@
-// Cancel and retry.
+// Cancel, change and retry.
 #include "gateway/await.hpp"
 #include "gateway/bulk_json.hpp"
 #include "gateway/http_tasks.hpp"
+#include "gateway/json_door.hpp"
 #include "gateway/task_json.hpp"
 
 namespace taskmaster {
@@ -16,6 +17,22 @@ http_answer http_cancel(http_desk& desk, const http_call& call) {
   write_task_fields(out, done->record);
   out.field("cancel", done->cancelled ? "cancelled" : "cancel_requested").end_object();
   return answer_json(done->cancelled ? 200 : 202, std::move(out));
+}
+
+http_answer http_patch(http_desk& desk, const http_call& call) {
+  const auto id = task_id_of(call);
+  if (!id) return refuse(id.failure());
+  const auto json = open_json(call.body);
+  if (!json) return refuse(json.failure());
+  auto edit = read_edit(*json, desk.now());
+  if (!edit) return refuse(edit.failure());
+  auto changed = await_answer<find_answer>(desk.deadline, [&](auto then) {
+    desk.scheduler.edit(edit_request{*id, std::move(*edit)}, desk.deadline, std::move(then));
+  });
+  if (!changed) return refuse(changed.failure());
+  json_writer out;
+  write_task(out, *changed);
+  return answer_json(200, std::move(out));
 }
 
 http_answer http_retry(http_desk& desk, const http_call& call) {

@@ -34,6 +34,9 @@ expected<task_filter> read_filter(const query_parameters& query) {
     } else if (name == "queue" || name == "kind") {
       if (!valid_name(value)) fault(name, "has to match [a-z0-9_.-]{1,64}");
       (name == "queue" ? out.queue : out.kind) = value;
+    } else if (name == "reason") {
+      if (!valid_name(value)) fault(name, "has to match [a-z0-9_.-]{1,64}");
+      out.reason = value;
     } else if (name == "group") {
       if (!valid_ref(value)) fault(name, "has to be 1 to 64 characters out of letters, digits and '_', '.', ':', '/', '-'");
       out.group = value;
@@ -54,7 +57,7 @@ expected<task_filter> read_filter(const query_parameters& query) {
       if (value.empty()) fault(name, "is empty; take next_cursor of the page before, or leave it out");
       out.cursor = value;
     } else {
-      fault(name, "is no parameter of this list; these are queue, kind, group, state, label, limit and cursor");
+      fault(name, "is no parameter of this list; these are queue, kind, group, state, reason, label, limit and cursor");
     }
   }
   if (faults.empty()) return out;

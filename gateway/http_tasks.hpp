@@ -13,6 +13,7 @@ http_answer http_attempts(http_desk& desk, const http_call& call);
 http_answer http_cancel(http_desk& desk, const http_call& call);
 http_answer http_bulk_cancel(http_desk& desk, const http_call& call);
 http_answer http_bulk_retry(http_desk& desk, const http_call& call);
+http_answer http_patch(http_desk& desk, const http_call& call);
 http_answer http_retry(http_desk& desk, const http_call& call);
 
 } // namespace taskmaster

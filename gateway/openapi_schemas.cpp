@@ -39,12 +39,40 @@ const char* const openapi_schemas = R"__json__({
       "idempotency_key": {"type": ["string", "null"], "maxLength": 256, "description": "As the header Idempotency-Key; for rows of a batch"},
       "concurrency_key": {"type": ["string", "null"], "maxLength": 256},
       "labels": {"$ref": "#/components/schemas/Labels"},
+      "unique": {"$ref": "#/components/schemas/Unique"},
+      "heartbeat_timeout": {"$ref": "#/components/schemas/MaybeText", "description": "A duration from 1s; a run without progress for so long is stopped"},
       "after": {
         "type": ["array", "null"], "maxItems": 10000, "description": "It starts when these have ended as they should; a graph (rows of a batch that wait for each other) is taken or refused whole",
         "items": {"oneOf": [{"type": "string", "description": "An id, or the ref of a row of the same batch"}, {"$ref": "#/components/schemas/After"}]}
       },
       "ref": {"type": ["string", "null"], "maxLength": 64, "description": "Its name in its batch"},
       "group": {"type": ["string", "null"], "maxLength": 64, "description": "What others may wait for together"}
+    }
+  },
+  "Unique": {
+    "type": ["object", "null"], "required": ["key"], "additionalProperties": false,
+    "properties": {
+      "key": {"type": "string", "maxLength": 256},
+      "scope": {"type": ["string", "null"], "enum": ["until_finished", "while_waiting", "for_period", null], "default": "until_finished", "description": "How long the key is held; while_waiting: until the task is first handed out"},
+      "period": {"$ref": "#/components/schemas/MaybeText", "description": "A duration from the submit on, with for_period"},
+      "policy": {"type": ["string", "null"], "enum": ["return_first", "replace", "refuse", null], "default": "return_first", "description": "What a task that finds the key held does; replace: the holder, if it waits, becomes this task"}
+    }
+  },
+  "TaskChange": {
+    "type": "object", "minProperties": 1, "additionalProperties": false,
+    "properties": {
+      "payload": {},
+      "queue": {"$ref": "#/components/schemas/Name"},
+      "run_at": {"$ref": "#/components/schemas/Time"},
+      "delay": {"$ref": "#/components/schemas/Duration"},
+      "priority": {"type": ["integer", "null"], "minimum": 0, "maximum": 9},
+      "timeout": {"$ref": "#/components/schemas/MaybeText"},
+      "heartbeat_timeout": {"$ref": "#/components/schemas/MaybeText"},
+      "expires_at": {"$ref": "#/components/schemas/MaybeTime"},
+      "max_attempts": {"type": ["integer", "null"], "minimum": 1, "maximum": 1000},
+      "retry": {"$ref": "#/components/schemas/Retry"},
+      "concurrency_key": {"type": ["string", "null"], "maxLength": 256},
+      "labels": {"$ref": "#/components/schemas/Labels", "description": "All of them anew"}
     }
   },
   "After": {
@@ -88,7 +116,11 @@ const char* const openapi_schemas = R"__json__({
       "labels": {"$ref": "#/components/schemas/Labels"},
       "worker": {"$ref": "#/components/schemas/MaybeText"},
       "fence": {"$ref": "#/components/schemas/MaybeText", "description": "Grows for ever; let what a task writes to refuse a smaller one"},
-      "progress": {},
+      "progress": {"type": ["object", "null"], "properties": {"percent": {"type": ["number", "null"]}, "message": {"$ref": "#/components/schemas/MaybeText"}}},
+      "checkpoint": {"description": "What its last run left for the next, while it waits"},
+      "deferrals": {"type": "integer", "description": "In a row; 100 end the task"},
+      "heartbeat_timeout": {"$ref": "#/components/schemas/MaybeText"},
+      "unique": {"$ref": "#/components/schemas/Unique"},
       "result": {},
       "error": {"oneOf": [{"$ref": "#/components/schemas/TaskError"}, {"type": "null"}]},
       "group": {"$ref": "#/components/schemas/MaybeText"}, "ref": {"$ref": "#/components/schemas/MaybeText"},
@@ -193,12 +225,16 @@ const char* const openapi_schemas = R"__json__({
         "type": "object", "minProperties": 1, "additionalProperties": false,
         "properties": {
           "queue": {"$ref": "#/components/schemas/Name"}, "kind": {"$ref": "#/components/schemas/Name"}, "group": {"type": "string"},
-          "state": {"type": "string"},
+          "state": {"type": "string"}, "reason": {"type": "string"},
           "label": {"description": "key=value, or a list of them; all have to match",
                     "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
         }
       },
-      "dry_run": {"type": "boolean", "default": false, "description": "Only count"}
+      "dry_run": {"type": "boolean", "default": false, "description": "Only count"},
+      "rate": {
+        "type": ["object", "null"], "required": ["limit"], "additionalProperties": false, "description": "Of a retry: so many become due in a period; none: all at once",
+        "properties": {"limit": {"type": "integer", "minimum": 1, "maximum": 1000000}, "period": {"$ref": "#/components/schemas/Duration", "default": "1s"}}
+      }
     }
   },
   "BulkCounts": {

@@ -70,6 +70,41 @@ task task_of(const v1::PlannedTask& in) {
   return t;
 }
 
+void put_edit(const edit_request& request, v1::EditTaskRequest& out) {
+  const auto& spec = request.what.to;
+  auto t = make_task({request.id, spec, ""});
+  t.max_attempts = spec.max_attempts; // as asked: the leader knows the delivery
+  if (spec.run_at) t.run_at = *spec.run_at;
+  put_task(t, out.mutable_to());
+  for (const auto& field : request.what.fields) out.add_fields(field);
+  for (const auto& [k, v] : spec.labels) (*out.mutable_labels())[k] = v;
+  out.set_delay_us(spec.delay.value_or(duration{0}).count());
+}
+
+edit_request edit_of(const v1::EditTaskRequest& in) {
+  const auto t = task_of(in.to());
+  edit_request out;
+  out.id = t.id;
+  out.what.fields.insert(in.fields().begin(), in.fields().end());
+  auto& spec = out.what.to;
+  spec.kind = t.kind;
+  spec.queue = t.queue;
+  spec.payload = *t.payload;
+  spec.priority = t.priority;
+  spec.timeout = t.timeout;
+  spec.expires_at = t.expires_at;
+  spec.max_attempts = t.max_attempts;
+  spec.retry = t.retry;
+  spec.delivery = t.delivery;
+  spec.unique_key = t.unique_key;
+  spec.concurrency_key = t.concurrency_key;
+  spec.options = options_of(t.options);
+  if (out.what.fields.contains("run_at")) spec.run_at = t.run_at;
+  if (out.what.fields.contains("delay")) spec.delay = duration(in.delay_us());
+  spec.labels.insert(in.labels().begin(), in.labels().end());
+  return out;
+}
+
 void put_live(const live_task& t, v1::LiveTask* out) {
   out->set_id(bytes_of(t.id));
   out->set_worker(t.worker);

@@ -8,6 +8,8 @@ namespace taskmaster {
 
 void put_task(const task& t, v1::PlannedTask* out);
 task task_of(const v1::PlannedTask& in);
+void put_edit(const edit_request& request, v1::EditTaskRequest& out);
+edit_request edit_of(const v1::EditTaskRequest& in);
 void put_live(const live_task& t, v1::LiveTask* out);
 live_task live_of(const v1::LiveTask& in);
 void put_worker_info(const worker_info& w, v1::Worker* out);

@@ -171,6 +171,9 @@ void scheduler_client::cancel(uuid id, duration limit, then<cancelled_answer> do
 void scheduler_client::retry(uuid id, duration limit, then<find_answer> done) {
   ask<find_answer, find_answer>(limit, late_write, std::move(done), retry_atom::value, id);
 }
+void scheduler_client::edit(edit_request request, duration limit, then<find_answer> done) {
+  ask<find_answer, find_answer>(limit, late_write, std::move(done), edit_atom::value, std::move(request));
+}
 void scheduler_client::bulk(bulk_request request, duration limit, then<bulk_answer> done) {
   ask<bulk_answer, bulk_answer>(limit, late_write, std::move(done), bulk_atom::value, std::move(request));
 }

@@ -29,6 +29,7 @@ public:
   void wait(uuid id, duration time, then<wait_answer> done);
   void cancel(uuid id, duration limit, then<cancelled_answer> done);
   void retry(uuid id, duration limit, then<find_answer> done);
+  void edit(edit_request request, duration limit, then<find_answer> done);
   void bulk(bulk_request request, duration limit, then<bulk_answer> done);
   void queues(duration limit, then<queues_answer> done);
   void queue(std::string name, duration limit, then<queue_answer> done);

@@ -29,6 +29,10 @@ void put_duration(duration d, google::protobuf::Duration* out) {
   out->set_nanos(static_cast<std::int32_t>(d.count() % 1'000'000 * 1'000));
 }
 
+std::shared_ptr<const std::string> text_of(const std::string& text) {
+  return text.empty() ? nullptr : std::make_shared<const std::string>(text);
+}
+
 signed_claim claim_of(const v1::Held& h) {
   return {{id_of(h.task_id()), h.attempt(), h.losses(), fence_of(h.fence())}, h.fence().signature()};
 }
@@ -57,6 +61,7 @@ run_result result_of(const v1::FinishedTask& t) {
   r.result = t.result();
   if (t.has_error()) r.failure = task_error{t.error().code(), t.error().message()};
   if (t.has_retry_after()) r.retry_after = duration_of(t.retry_after());
+  r.checkpoint = text_of(t.checkpoint());
   return r;
 }
 
@@ -73,6 +78,7 @@ void put_result(const run_result& r, v1::FinishedTask* out) {
     out->mutable_error()->set_message(r.failure->message);
   }
   if (r.retry_after) put_duration(*r.retry_after, out->mutable_retry_after());
+  if (r.checkpoint) out->set_checkpoint(*r.checkpoint);
 }
 
 static_assert(static_cast<int>(run_outcome::succeeded) == v1::OUTCOME_SUCCEEDED &&
@@ -98,7 +104,7 @@ std::optional<from_worker> read(const v1::FromWorker& in) {
   }
   case v1::FromWorker::kHeartbeat: {
     heartbeat h{in.heartbeat().sequence(), {}};
-    for (const auto& p : in.heartbeat().progress()) h.progress.push_back({id_of(p.task_id()), fence_of(p.fence()), p.json()});
+    for (const auto& p : in.heartbeat().progress()) h.progress.push_back({id_of(p.task_id()), fence_of(p.fence()), p.json(), text_of(p.checkpoint())});
     return h;
   }
   case v1::FromWorker::kCredit: return more_credit{in.credit().more()};
@@ -146,6 +152,7 @@ v1::FromWorker write(const from_worker& in) {
               to->set_task_id(p.task.str());
               put_fence(p.fence, to->mutable_fence());
               to->set_json(p.json);
+              if (p.checkpoint) to->set_checkpoint(*p.checkpoint);
             }
           },
           [&](const more_credit& c) { out.mutable_credit()->set_more(c.more); },
@@ -181,7 +188,11 @@ std::optional<to_worker> read(const v1::ToWorker& in) {
     return w;
   }
   case v1::ToWorker::kRefused: return refused{in.refused().code(), in.refused().message(), in.refused().leader()};
-  case v1::ToWorker::kHeartbeat: return heartbeat_answer{in.heartbeat().sequence()};
+  case v1::ToWorker::kHeartbeat: {
+    heartbeat_answer a{in.heartbeat().sequence(), {}};
+    for (const auto& f : in.heartbeat().faults()) a.faults.push_back({id_of(f.task_id()), f.message()});
+    return a;
+  }
   case v1::ToWorker::kAssign: {
     assign a;
     for (const auto& t : in.assign().tasks()) {
@@ -193,6 +204,8 @@ std::optional<to_worker> read(const v1::ToWorker& in) {
       to.timeout = duration_of(t.timeout());
       to.run_at = timestamp(std::chrono::seconds(t.run_at().seconds()) + std::chrono::microseconds(t.run_at().nanos() / 1'000));
       to.delivery = t.at_most_once() ? delivery_mode::at_most_once : delivery_mode::at_least_once;
+      to.checkpoint = text_of(t.checkpoint());
+      to.heartbeat_timeout = duration_of(t.heartbeat_timeout());
       a.tasks.push_back(std::move(to));
     }
     return a;
@@ -229,7 +242,15 @@ v1::ToWorker write(const to_worker& in) {
             m->set_message(r.message);
             m->set_leader(r.leader);
           },
-          [&](const heartbeat_answer& h) { out.mutable_heartbeat()->set_sequence(h.sequence); },
+          [&](const heartbeat_answer& h) {
+            auto* m = out.mutable_heartbeat();
+            m->set_sequence(h.sequence);
+            for (const auto& f : h.faults) {
+              auto* to = m->add_faults();
+              to->set_task_id(f.task.str());
+              to->set_message(f.message);
+            }
+          },
           [&](const assign& a) {
             auto* m = out.mutable_assign();
             for (const auto& t : a.tasks) {
@@ -247,6 +268,8 @@ v1::ToWorker write(const to_worker& in) {
               to->mutable_run_at()->set_seconds(since / 1'000'000);
               to->mutable_run_at()->set_nanos(static_cast<std::int32_t>(since % 1'000'000 * 1'000));
               to->set_at_most_once(t.delivery == delivery_mode::at_most_once);
+              if (t.checkpoint) to->set_checkpoint(*t.checkpoint);
+              if (t.heartbeat_timeout.count()) put_duration(t.heartbeat_timeout, to->mutable_heartbeat_timeout());
             }
           },
           [&](const cancel_run& c) {

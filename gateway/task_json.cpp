@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 namespace taskmaster {
 namespace {
@@ -23,9 +24,35 @@ public:
       read_field(name, value);
     }
     if (!kind) fault("/kind", "is missing; name what is to run, such as \"shell\"");
+    if (seen_unique_ && seen_unique_key_) fault("/unique", "stands beside unique_key, which is short for it; give one of the two");
+  }
+
+  /// The names of what is to be changed.
+  std::set<std::string> read_changes(const json_view& json) {
+    std::set<std::string> fields;
+    for (const auto& [name, value] : json.members()) {
+      const std::string at = "/" + pointer_token(name);
+      if (name == "retry" && value.what() == json_view::type::object) {
+        retry(at, value);
+        for (const auto& [part, v] : value.members()) fields.insert("retry." + part);
+      } else if (name == "retry" && value.null()) {
+        fields.insert({"retry.initial", "retry.factor", "retry.max", "retry.jitter"});
+      } else if (may_be_edited(name) || name == "retry") {
+        if (name == "run_at" && value.null()) fault(at, "is null; \"delay\": \"0s\" makes it due at once");
+        read_field(name, value);
+        fields.insert(name);
+      } else if (known(name)) {
+        fault(at, std::string("cannot be changed, it says what the task is; cancel it and submit another. These can be changed: ") + editable_fields);
+      } else {
+        fault(at, std::string("is no field that can be changed; these are ") + editable_fields);
+      }
+    }
+    return fields;
   }
 
 private:
+  bool seen_unique_ = false, seen_unique_key_ = false;
+
   void fault(std::string field, std::string detail) { faults.push_back({std::move(field), std::move(detail)}); }
 
   void read_field(const std::string& name, const json_view& value) {
@@ -59,11 +86,16 @@ private:
     } else if (name == "delivery") {
       delivery(at, value);
     } else if (name == "unique_key") {
+      seen_unique_key_ = true;
       text(at, value, spec.unique_key);
     } else if (name == "idempotency_key") {
       text(at, value, spec.idempotency_key);
     } else if (name == "concurrency_key") {
       text(at, value, spec.concurrency_key);
+    } else if (name == "heartbeat_timeout") {
+      length(at, value, spec.options.heartbeat_timeout);
+    } else if (name == "unique") {
+      unique(at, value);
     } else if (name == "ref") {
       text(at, value, spec.options.ref);
     } else if (name == "group") {
@@ -76,8 +108,8 @@ private:
   static bool known(const std::string& name) {
     static constexpr std::string_view names[] = {"kind",       "queue",           "run_at",          "delay",   "priority",
                                                  "timeout",    "expires_at",      "max_attempts",    "retry",   "delivery",
-                                                 "unique_key", "idempotency_key", "concurrency_key", "labels",  "ref",
-                                                 "group"};
+                                                 "unique_key", "idempotency_key", "concurrency_key", "labels",  "unique",
+                                                 "heartbeat_timeout", "ref", "group"};
     return std::find(std::begin(names), std::end(names), name) != std::end(names);
   }
 
@@ -123,6 +155,32 @@ private:
       out = *d;
     else
       fault(at, d.failure().message);
+  }
+
+  void unique(const std::string& at, const json_view& value) {
+    seen_unique_ = true;
+    if (value.what() != json_view::type::object)
+      return fault(at, "has to be an object of key, scope, period and policy; this is " + std::string(value.what_text()));
+    for (const auto& [name, v] : value.members()) {
+      const std::string field = at + "/" + pointer_token(name);
+      const auto word = v.string();
+      if (name != "key" && name != "scope" && name != "period" && name != "policy") {
+        fault(field, "is no field of unique; these are key, scope, period and policy");
+      } else if (v.null()) {
+        continue;
+      } else if (name == "key") {
+        text(field, v, spec.unique_key);
+      } else if (name == "period") {
+        length(field, v, spec.options.unique_period);
+      } else if (name == "scope") {
+        const auto s = word ? parse_unique_scope(*word) : std::nullopt;
+        s ? void(spec.options.scope = *s) : fault(field, "has to be until_finished, while_waiting or for_period");
+      } else {
+        const auto p = word ? parse_unique_policy(*word) : std::nullopt;
+        p ? void(spec.options.policy = *p) : fault(field, "has to be return_first, replace or refuse");
+      }
+    }
+    if (spec.unique_key.empty()) fault(at + "/key", "is missing; it is what tasks are unique by");
   }
 
   void retry(const std::string& at, const json_view& value) {
@@ -181,6 +239,20 @@ expected<task_spec> read_task(const json_view& json, timestamp now, task_spec* s
     seen->after = reader.spec.after;
   }
   return judge_read(std::move(reader.spec), std::move(reader.faults), std::move(broken));
+}
+
+expected<task_edit> read_edit(const json_view& json, timestamp now) {
+  if (json.what() != json_view::type::object)
+    return error(ec::invalid_argument, "A change is a JSON object, such as {\"priority\": 5}; this is " + std::string(json.what_text()) + ".",
+                 {{"", "has to be an object"}});
+  task_reader reader;
+  task_edit edit;
+  edit.fields = reader.read_changes(json);
+  edit.to = std::move(reader.spec);
+  auto broken = edit.fields.empty() && !reader.faults.empty() ? std::nullopt : validate(edit, now);
+  auto judged = judge_read(edit.to, std::move(reader.faults), std::move(broken));
+  if (!judged) return std::move(judged.failure());
+  return edit;
 }
 
 expected<task_spec> judge_read(task_spec spec, std::vector<field_fault> faults, std::optional<error> broken) {
@@ -243,6 +315,16 @@ void write_task_fields(json_writer& out, const task_record& r) {
     out.begin_object().field("code", r.error->code).field("message", r.error->message).end_object();
   else
     out.null();
+  out.field_or_null("heartbeat_timeout", options.heartbeat_timeout == duration{0} ? std::string() : format_duration(options.heartbeat_timeout));
+  out.key("unique");
+  if (t.unique_key.empty()) {
+    out.null();
+  } else {
+    out.begin_object().field("key", t.unique_key).field("scope", to_string(options.scope)).field("policy", to_string(options.policy));
+    out.field_or_null("period", options.unique_period == duration{0} ? std::string() : format_duration(options.unique_period)).end_object();
+  }
+  out.key("deferrals").integer(t.deferrals);
+  out.key("checkpoint").raw(t.checkpoint ? *t.checkpoint : std::string_view());
   out.field_or_null("group", options.group).field_or_null("ref", options.ref);
   write_after(out, r);
   out.field_or_null("schedule", options.schedule).field("scheduled_for", options.scheduled_for);

@@ -3,7 +3,7 @@
 #pragma once
 #include "gateway/json_view.hpp"
 #include "gateway/json_writer.hpp"
-#include "schema/task.hpp"
+#include "schema/task_edit.hpp"
 
 #include <string>
 
@@ -14,6 +14,10 @@ namespace taskmaster {
 /// null stands for "not given", except as payload, where it is a value.
 /// `seen`, when given, gets what could be read of a task that is refused: of a batch's row the names that others wait for.
 expected<task_spec> read_task(const json_view& json, timestamp now, task_spec* seen = nullptr);
+
+/// The body of PATCH /v1/tasks/{id}: what is not named stays, null is the default. A field that cannot be changed is told from one that does
+/// not exist.
+expected<task_edit> read_edit(const json_view& json, timestamp now);
 
 /// What a reader makes of a task it has read: the faults of its form, with the rules that the readable fields break told in the
 /// same answer; of an unreadable field its form is enough. The reader of protobuf (task_proto) ends here too.

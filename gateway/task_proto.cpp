@@ -66,6 +66,23 @@ std::optional<duration> read_duration(const google::protobuf::Duration& d) {
   return seconds(d.seconds()) + duration(d.nanos() / 1000);
 }
 
+namespace {
+
+void read_unique(const v1::UniqueKey& in, task_spec& out, std::vector<field_fault>& faults) {
+  if (!out.unique_key.empty() && out.unique_key != in.key()) faults.push_back({"/unique", "stands beside unique_key, which is short for it; give one of the two"});
+  if (in.key().empty()) faults.push_back({"/unique/key", "is missing; it is what tasks are unique by"});
+  out.unique_key = in.key();
+  if (!v1::UniqueScope_IsValid(in.scope())) faults.push_back({"/unique/scope", "is a value that this release does not know"});
+  else out.options.scope = static_cast<unique_scope>(std::max(0, static_cast<int>(in.scope()) - 1));
+  if (!v1::UniquePolicy_IsValid(in.policy())) faults.push_back({"/unique/policy", "is a value that this release does not know"});
+  else out.options.policy = static_cast<unique_policy>(std::max(0, static_cast<int>(in.policy()) - 1));
+  if (!in.has_period()) return;
+  const auto d = read_duration(in.period());
+  d ? void(out.options.unique_period = *d) : faults.push_back({"/unique/period", bad_length});
+}
+static_assert(static_cast<int>(v1::UNIQUE_SCOPE_FOR_PERIOD) == static_cast<int>(unique_scope::for_period) + 1);
+static_assert(static_cast<int>(v1::UNIQUE_POLICY_REFUSE) == static_cast<int>(unique_policy::refuse) + 1);
+
 void read_after(const v1::TaskSpec& in, task_spec& out, std::vector<field_fault>& faults) {
   for (const auto& a : in.after()) {
     const auto at = "/after/" + std::to_string(out.after.size());
@@ -80,9 +97,9 @@ void read_after(const v1::TaskSpec& in, task_spec& out, std::vector<field_fault>
 }
 static_assert(static_cast<int>(v1::After_Else_ELSE_RUN) == static_cast<int>(otherwise_do::run) + 1);
 
-expected<task_spec> read_task(const v1::TaskSpec& in, timestamp now, task_spec* seen) {
+/// The fields alone; the rules are `validate`'s.
+task_spec read_fields(const v1::TaskSpec& in, std::vector<field_fault>& faults) {
   task_spec out;
-  std::vector<field_fault> faults;
   const auto time = [&](const char* field, bool given, const google::protobuf::Timestamp& t, auto& to) {
     if (!given) return;
     if (const auto v = read_time(t))
@@ -123,10 +140,19 @@ expected<task_spec> read_task(const v1::TaskSpec& in, timestamp now, task_spec* 
   out.concurrency_key = in.concurrency_key();
   out.idempotency_key = in.idempotency_key();
   for (const auto& [k, v] : in.labels()) out.labels[k] = v;
+  length("/heartbeat_timeout", in.has_heartbeat_timeout(), in.heartbeat_timeout(), out.options.heartbeat_timeout);
+  if (in.has_unique()) read_unique(in.unique(), out, faults);
   out.options.ref = in.ref();
   out.options.group = in.group();
   read_after(in, out, faults);
+  return out;
+}
 
+} // namespace
+
+expected<task_spec> read_task(const v1::TaskSpec& in, timestamp now, task_spec* seen) {
+  std::vector<field_fault> faults;
+  auto out = read_fields(in, faults);
   auto broken = validate(out, now);
   if (seen) {
     seen->options = out.options;
@@ -134,6 +160,23 @@ expected<task_spec> read_task(const v1::TaskSpec& in, timestamp now, task_spec* 
   }
   return judge_read(std::move(out), std::move(faults), std::move(broken));
 }
+
+expected<task_edit> read_edit(const v1::UpdateRequest& in, timestamp now) {
+  std::vector<field_fault> faults;
+  task_edit edit;
+  edit.to = read_fields(in.task(), faults);
+  for (const auto& path : in.update_mask().paths()) {
+    if (path == "retry") edit.fields.insert({"retry.initial", "retry.factor", "retry.max", "retry.jitter"});
+    else if (may_be_edited(path)) edit.fields.insert(path);
+    else faults.push_back({"/update_mask", "names \"" + path.substr(0, 80) + "\", which cannot be changed; these can: " + editable_fields});
+  }
+  if (edit.fields.contains("run_at") && !edit.to.run_at) faults.push_back({"/task/run_at", "is not set; a delay of zero makes it due at once"});
+  auto broken = edit.fields.empty() && !faults.empty() ? std::nullopt : validate(edit, now);
+  auto judged = judge_read(edit.to, std::move(faults), std::move(broken));
+  if (!judged) return std::move(judged.failure());
+  return edit;
+}
+
 
 expected<task_filter> read_filter(const v1::ListRequest& in) {
   task_filter out;
@@ -159,6 +202,8 @@ expected<task_filter> read_filter(const v1::ListRequest& in) {
     out.limit = static_cast<std::size_t>(in.limit());
   if (in.cursor().find('\0') != std::string::npos) faults.push_back({"/cursor", "is no cursor of this list"});
   out.cursor = in.cursor();
+  if (!in.reason().empty() && !valid_name(in.reason())) faults.push_back({"/reason", "has to match [a-z0-9_.-]{1,64}"});
+  out.reason = in.reason();
   if (faults.empty()) return out;
   return error(ec::invalid_argument, "The list cannot be asked for in this way.", std::move(faults));
 }
@@ -170,6 +215,7 @@ expected<bulk_request> read_bulk(bulk_request::verb what, const v1::BulkRequest&
   list.set_group(in.filter().group());
   list.set_state(in.filter().state());
   *list.mutable_labels() = in.filter().labels();
+  list.set_reason(in.filter().reason());
   auto filter = read_filter(list);
   if (!filter) {
     auto e = filter.failure();
@@ -178,6 +224,12 @@ expected<bulk_request> read_bulk(bulk_request::verb what, const v1::BulkRequest&
     return e;
   }
   bulk_request out{what, std::move(*filter), in.dry_run()};
+  if (in.has_rate()) {
+    out.rate = rate_limit{in.rate().limit(), std::chrono::seconds(1), 1};
+    const auto period = in.rate().has_period() ? read_duration(in.rate().period()) : out.rate->period;
+    if (!period) return error(ec::invalid_argument, "The bulk request cannot be read, and nothing was changed.", {{"/rate/period", bad_length}});
+    out.rate->period = *period;
+  }
   if (auto e = judge_bulk(out)) return std::move(*e);
   return out;
 }
@@ -202,6 +254,13 @@ void write_task(v1::Task& out, const task_record& r) {
   spec.mutable_retry()->set_jitter(t.retry.jitter);
   spec.set_delivery(t.delivery == delivery_mode::at_most_once ? v1::DELIVERY_AT_MOST_ONCE : v1::DELIVERY_AT_LEAST_ONCE);
   spec.set_unique_key(t.unique_key);
+  if (options.scope != unique_scope{} || options.policy != unique_policy{}) {
+    auto& unique = *spec.mutable_unique();
+    unique.set_key(t.unique_key);
+    unique.set_scope(static_cast<v1::UniqueScope>(static_cast<int>(options.scope) + 1));
+    unique.set_policy(static_cast<v1::UniquePolicy>(static_cast<int>(options.policy) + 1));
+    if (options.unique_period > duration{0}) write_duration(*unique.mutable_period(), options.unique_period);
+  }
   spec.set_concurrency_key(t.concurrency_key);
   for (const auto& [k, v] : r.labels) (*spec.mutable_labels())[k] = v;
   out.set_state(state_to_proto(r.state));
@@ -220,6 +279,9 @@ void write_task(v1::Task& out, const task_record& r) {
     out.mutable_error()->set_code(r.error->code);
     out.mutable_error()->set_message(r.error->message);
   }
+  if (t.checkpoint) out.set_checkpoint(*t.checkpoint);
+  out.set_deferrals(t.deferrals);
+  if (options.heartbeat_timeout > duration{0}) write_duration(*spec.mutable_heartbeat_timeout(), options.heartbeat_timeout);
   spec.set_ref(options.ref);
   spec.set_group(options.group);
   out.set_waits_for(r.waits_for);

@@ -2,7 +2,7 @@
 #pragma once
 #include "gateway/bulk_json.hpp"
 #include "actors/messages.hpp"
-#include "schema/task.hpp"
+#include "schema/task_edit.hpp"
 
 #include "taskmaster/v1/task.pb.h"
 
@@ -10,6 +10,8 @@ namespace taskmaster {
 
 /// Reads and validates, as read_task does for JSON: every fault of form at once, each with the field's pointer; then the rules.
 expected<task_spec> read_task(const v1::TaskSpec& spec, timestamp now, task_spec* seen = nullptr);
+/// What the mask names.
+expected<task_edit> read_edit(const v1::UpdateRequest& in, timestamp now);
 expected<task_filter> read_filter(const v1::ListRequest& request);
 expected<bulk_request> read_bulk(bulk_request::verb what, const v1::BulkRequest& in);
 /// A length of time; nothing when it is negative, malformed or beyond 100 years.

@@ -201,6 +201,19 @@ public:
     });
   }
 
+  reactor* Update(context* ctx, const v1::UpdateRequest* request, v1::Task* response) override {
+    return guarded(ctx, [&](const call_ptr& c) {
+      const auto id = read_id(request->id());
+      if (!id) return c->fail(id.failure());
+      auto edit = read_edit(*request, options.now());
+      if (!edit) return c->fail(edit.failure());
+      client->edit(edit_request{*id, std::move(*edit)}, time_left(*c), [c, response](find_answer changed) {
+        if (!changed) return c->fail(changed.failure());
+        c->succeed([&] { write_task(*response, *changed); });
+      });
+    });
+  }
+
   reactor* Retry(context* ctx, const v1::RetryRequest* request, v1::Task* response) override {
     return guarded(ctx, [&](const call_ptr& c) {
       const auto id = read_id(request->id());

@@ -237,7 +237,7 @@ TEST_CASE_METHOD(graphs, "a child put back to work by hand runs, whatever its pa
   const auto ids = take({a, node("b", {"a"})});
   end(ids[0], run_outcome::failed);
   REQUIRE(stored(ids[1]).reason == "dependency");
-  REQUIRE(ask<reopen_answer>(c.actor, retry_atom::value, ids[1]));
+  REQUIRE(ask<reopen_answer>(c.actor, retry_atom::value, ids[1], caf::timespan(0)));
   CHECK(handed_out(ids[1]));
   end(ids[1]);
   CHECK(stored(ids[1]).state == task_state::succeeded);

@@ -115,6 +115,7 @@ struct limits_fixture {
         answers.answers.back().run_at = t.run_at;
         break;
       case task_change::type::mark: t.marked = c.fence; break;
+      case task_change::type::free_key: break;
       }
     }
     std::vector<plan::settled> settled;

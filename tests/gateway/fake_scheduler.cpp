@@ -123,6 +123,14 @@ scheduler_actor::behavior_type fake(fake_self self, std::shared_ptr<script> told
           return found;
         });
       },
+      [self](edit_atom, const edit_request& request) {
+        return play<find_answer>(self, [&](script& s) -> find_answer {
+          auto found = known(s, request.id);
+          if (found && finished(found->state)) return error(ec::conflict, "the task is finished");
+          s.edits.push_back(request);
+          return found;
+        });
+      },
       [self](bulk_atom, const bulk_request& request) {
         return play<bulk_answer>(self, [&](script& s) -> bulk_answer {
           s.bulks.push_back(request);

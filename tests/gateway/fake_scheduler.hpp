@@ -36,6 +36,7 @@ struct script {
   std::vector<bulk_request> bulks;
   std::vector<schedule_command> commands;
   std::vector<schedule_query> queries;
+  std::vector<edit_request> edits;
   std::vector<std::string> drained;
   std::vector<duration> waits;
   std::size_t calls = 0;

@@ -13,7 +13,7 @@ import client
 from hostile import RawSession
 from service import Service, eventually
 from stubs import task as task_messages, worker as wire
-from worker import Refuse, Worker
+from worker import Refuse, Worker, count
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -45,7 +45,7 @@ def own_kind_end_to_end(service):
         task = service.task(said["id"])
         assert task["state"] == "succeeded" and task["result"] == {"text": "HELLO", "attempt": 1}, task
         status, workers = service.get("/v1/workers")
-        assert status == 200 and any(w["name"] == "upper-1" and w["kinds"] == ["py.upper"] for w in workers["workers"]), workers
+        assert status == 200 and any(w["name"] == "upper-1" and w["kinds"] == ["py.count", "py.upper"] for w in workers["workers"]), workers
     finally:
         process.terminate()
         assert process.wait(30) == 0, "worker.py did not leave after SIGTERM"
@@ -71,6 +71,19 @@ def failures_and_refusals(service):
     task = service.finished(hopeless)
     assert task["state"] == "failed" and task["reason"] == "refused" and task["attempt"] == 1, task
     assert task["error"]["message"] == "no use", task
+    leave(it)
+
+
+def progress_and_checkpoints(service):
+    """Progress is shown while it runs, the next attempt begins where the last one was, and who hangs is stopped."""
+    it = serve(service, "counter", {"py.count": count, "py.hangs": lambda payload, run: run.cancelled.wait(60) and None})
+    task_id = service.submit("py.count", {"to": 40, "fail_at": 20}, retry={"initial": "10ms"})
+    eventually("it shows progress", lambda: (service.task(task_id)["progress"] or {}).get("message", "").endswith("of 40"))
+    task = service.finished(task_id)
+    assert task["state"] == "succeeded" and task["result"] == {"began_at": 20} and task["attempt"] == 2, task
+    hangs = service.submit("py.hangs", heartbeat_timeout="1s", max_attempts=1)
+    task = service.finished(hangs)
+    assert task["state"] == "failed" and task["reason"] == "timeout" and task["error"]["code"] == "heartbeat", task
     leave(it)
 
 
@@ -182,12 +195,12 @@ def forged_results(service):
             told = s.expect("acknowledged").tasks
             assert len(told) == 1 and told[0].stale and told[0].task_id == forged.task_id, told
         s.say(started=wire.Started(tasks=[wire.StartedTask(task_id=unknown.task_id, fence=unknown.fence)]))
-        s.say(heartbeat=wire.Heartbeat(sequence=1, progress=[wire.Progress(task_id=task_id, fence=real.fence, json='"mine"')]))
+        s.say(heartbeat=wire.Heartbeat(sequence=1, progress=[wire.Progress(task_id=task_id, fence=real.fence, json='{"message": "mine"}')]))
         s.expect("heartbeat")
         s.say(finished=wire.Finished(tasks=[unreadable]))  # refused or passed over, but survived
     task = service.task(task_id)
     assert task["state"] == "running" and task["worker"] == "honest" and not task.get("result"), task
-    assert task.get("progress") != "mine", task
+    assert (task.get("progress") or {}).get("message") != "mine", task
     go.set()
     task = service.finished(task_id)
     assert task["result"] == "honest", task
@@ -272,7 +285,7 @@ def still_runs(service):
     assert service.resident_mib() < 1500, f"{service.resident_mib()} MiB resident"
 
 
-CHECKS = [own_kind_end_to_end, failures_and_refusals, a_cut_stream, a_cancel, a_drain, another_protocol, bad_hellos, forged_results,
+CHECKS = [own_kind_end_to_end, failures_and_refusals, progress_and_checkpoints, a_cut_stream, a_cancel, a_drain, another_protocol, bad_hellos, forged_results,
           over_and_over, flooding, never_reading, no_grpc_at_all, still_runs]
 
 

@@ -4,7 +4,8 @@
     worker.py 127.0.0.1:8080 [NAME]
 
 A handler is a function of (payload, run): its return value is the task's result, an exception is a failure that is tried again.
-`run` has what a handler may want: task_id, attempt, fence (to hand on to whatever it writes to) and cancelled (a threading.Event).
+`run` has what a handler may want: task_id, attempt, fence (to hand on to whatever it writes to), cancelled (a threading.Event), checkpoint
+(what the last attempt left, or None) and report(percent, message, checkpoint), which goes with the next heartbeat.
 """
 import concurrent.futures
 import json
@@ -32,6 +33,8 @@ class Run:
         self.assignment = assignment
         self.task_id, self.attempt, self.fence = assignment.task_id, assignment.attempt, assignment.fence.text
         self.cancelled = threading.Event()
+        self.checkpoint = json.loads(assignment.checkpoint) if assignment.checkpoint else None
+        self.said = {}  # of a Progress, since the last heartbeat
         self.started = False
         self.result = None  # a FinishedTask once it has ended
 
@@ -40,12 +43,27 @@ class Run:
         mine, said = self.assignment.fence, message.fence
         return message.task_id == self.task_id and (said.term, said.sequence) == (mine.term, mine.sequence)
 
+    def report(self, percent=None, message=None, checkpoint=None):
+        said = dict(self.said)
+        if percent is not None or message is not None:
+            said["json"] = json.dumps({"percent": percent, "message": message})
+        if checkpoint is not None:
+            said["checkpoint"] = json.dumps(checkpoint)
+        self.said = said
+
+    def progress(self):
+        """What is to be said with a heartbeat; None: nothing new."""
+        said, self.said = self.said, {}
+        return worker.Progress(task_id=self.task_id, fence=self.assignment.fence, **said) if said else None
+
     def held(self):
         a = self.assignment
         return worker.Held(task_id=a.task_id, attempt=a.attempt, losses=a.losses, fence=a.fence)
 
     def finished(self, outcome, **more):
         a = self.assignment
+        if "checkpoint" in self.said:
+            more["checkpoint"] = self.said["checkpoint"]  # no heartbeat has brought it
         return worker.FinishedTask(task_id=a.task_id, attempt=a.attempt, losses=a.losses, fence=a.fence, outcome=outcome, **more)
 
 
@@ -111,6 +129,8 @@ class Worker:
                             self.address = message.refused.leader
                         return
                     elif what == "heartbeat":
+                        for fault in message.heartbeat.faults:
+                            print(f"task {fault.task_id}: {fault.message}", file=sys.stderr)
                         # The lease counts from when we asked, not from when the answer came.
                         asked, lease = beats.pop(message.heartbeat.sequence, (0.0, 0.0))
                         self.lease_until = max(self.lease_until, asked + lease)
@@ -133,7 +153,9 @@ class Worker:
         while not over.is_set():
             sequence += 1
             beats[sequence] = (time.monotonic(), lease)
-            outbox.put(worker.FromWorker(heartbeat=worker.Heartbeat(sequence=sequence)))
+            with self.lock:
+                said = [p for p in (run.progress() for run in self.runs.values() if not run.result) if p]
+            outbox.put(worker.FromWorker(heartbeat=worker.Heartbeat(sequence=sequence, progress=said)))
             over.wait(interval)
 
     # -- what the coordinator says ---------------------------------------------------------------------------------------------
@@ -235,7 +257,19 @@ def upper(payload, run):
     return {"text": payload["text"].upper(), "attempt": run.attempt}
 
 
+def count(payload, run):
+    """Counts to `to` in steps of 50 ms, and goes on where the last attempt was; fails once on the way at `fail_at`."""
+    begin = run.checkpoint or 0
+    for n in range(begin + 1, payload["to"] + 1):
+        if run.cancelled.wait(0.05):
+            raise TimeoutError("told to stop")
+        run.report(percent=100 * n / payload["to"], message=f"{n} of {payload['to']}", checkpoint=n)
+        if n == payload.get("fail_at") and run.attempt == 1:
+            raise RuntimeError("half way")
+    return {"began_at": begin}
+
+
 if __name__ == "__main__":
-    me = Worker(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "python-worker", {"py.upper": upper})
+    me = Worker(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "python-worker", {"py.upper": upper, "py.count": count})
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=me.drain).start())
     me.serve()

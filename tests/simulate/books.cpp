@@ -82,12 +82,13 @@ void books::changed(const task_change& c, const change_answer& answer) {
     return;
   }
   auto& e = at(c.id);
-  static constexpr const char* verbs[] = {"ends", "is to run again", "lost its worker", "is marked"};
+  static constexpr const char* verbs[] = {"ends", "is to run again", "lost its worker", "is marked", "has freed its key"};
   world_.tell(c.id, std::string("committed: it ") + verbs[static_cast<std::size_t>(c.what)] +
                         (c.what == task_change::type::finish ? " " + std::string(to_string(c.state)) : "") + ", run " + c.fence.str() +
                         ", attempt " + std::to_string(c.version.attempt) + ", losses " + std::to_string(c.version.losses) +
                         (c.reason.empty() ? "" : ", " + c.reason));
   if (e.finished) fault(broken::recorded_twice, c.id, "it was changed after its end");
+  if (c.what == task_change::type::free_key) return;
   if (c.what == task_change::type::mark) {
     e.row.marked = c.fence;
     return;

@@ -41,9 +41,17 @@ expected<recorded> faulty_store::record(std::uint64_t term, const std::vector<ta
   });
 }
 
-expected<task> faulty_store::reopen(std::uint64_t term, const uuid& id, timeout limit) {
+expected<std::optional<task>> faulty_store::edit(std::uint64_t term, const task_edition& what, timeout limit) {
+  return write(limit, [&] { return real_->edit(term, what, limit); });
+}
+
+expected<done> faulty_store::keep_checkpoints(std::uint64_t term, const std::vector<kept_checkpoint>& all, timeout limit) {
+  return write(limit, [&] { return real_->keep_checkpoints(term, all, limit); });
+}
+
+expected<task> faulty_store::reopen(std::uint64_t term, const uuid& id, timeout limit, duration wait) {
   return write(limit, [&] {
-    auto answer = real_->reopen(term, id, limit);
+    auto answer = real_->reopen(term, id, limit, wait);
     if (answer) books_.reopened(*answer);
     return answer;
   });

@@ -59,7 +59,9 @@ public:
   expected<std::map<std::string, std::vector<uuid>>> unfinished_of(const std::vector<std::string>& schedules, timeout limit) override;
   expected<std::vector<session_row>> sessions(timeout limit) override;
   expected<recorded> record(std::uint64_t term, const std::vector<task_change>& changes, timeout limit) override;
-  expected<task> reopen(std::uint64_t term, const uuid& id, timeout limit) override;
+  expected<task> reopen(std::uint64_t term, const uuid& id, timeout limit, duration wait) override;
+  expected<std::optional<task>> edit(std::uint64_t term, const task_edition& what, timeout limit) override;
+  expected<done> keep_checkpoints(std::uint64_t term, const std::vector<kept_checkpoint>& all, timeout limit) override;
   expected<done> set_queue(std::uint64_t term, const queue_settings& settings, timeout limit) override;
   expected<schedule_record> put_schedule(std::uint64_t term, const schedule_record& record, timeout limit) override;
   expected<done> delete_schedule(std::uint64_t term, const std::string& name, timeout limit) override;

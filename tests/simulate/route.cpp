@@ -153,7 +153,8 @@ caf::behavior route(self_ptr self, network* net, std::shared_ptr<part> home, std
         return ask<finish_answer>(self, std::chrono::duration_cast<duration>(t) + milliseconds(500), a, id, t);
       },
       [self](cancel_atom a, const uuid& id) { return ask<cancel_answer>(self, call_limit, a, id); },
-      [self](retry_atom a, const uuid& id) { return ask<reopen_answer>(self, call_limit, a, id); },
+      [self](retry_atom a, const uuid& id, caf::timespan wait) { return ask<reopen_answer>(self, call_limit, a, id, wait); },
+      [self](edit_atom a, const edit_request& request) { return ask<edit_answer>(self, call_limit, a, request); },
       [self](explain_atom a, const task& row) { return ask<reasons_answer>(self, call_limit, a, row); },
       [self](set_queue_atom a, const queue_change& c) { return ask<settings_answer>(self, call_limit, a, c); },
       [self](workers_atom a) { return ask<workers_answer>(self, call_limit, a); },
