@@ -4,12 +4,14 @@
 #include "cluster/doctor.hpp"
 #include "cluster/log.hpp"
 #include "cluster/run_node.hpp"
+#include "gateway/grpc_locks.hpp"
 
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <spdlog/spdlog.h>
 
 int main(int argc, char** argv) {
+  taskmaster::spare_grpc_lock_checks();
   taskmaster::node_settings node;
   taskmaster::client_request client;
   taskmaster::doctor_options doctor;
