@@ -44,6 +44,7 @@ worker_actor::behavior_type listener(worker_actor::pointer, std::shared_ptr<std:
         if (!e.opened && !e.message) ++*ended;
       },
       [](tick_atom) {},
+      [](run_atom) {},
       [](drain_atom) -> caf::result<done_answer> { return done_answer(done{}); },
       [](stop_atom) {},
   };
