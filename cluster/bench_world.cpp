@@ -68,6 +68,17 @@ void go_on() {
 }
 
 bench_world::bench_world(const std::string& database) {
+  try {
+    open(database);
+  } catch (...) { // nobody calls the destructor of what was not made
+    clean_up();
+    throw;
+  }
+}
+
+bench_world::~bench_world() { clean_up(); }
+
+void bench_world::open(const std::string& database) {
   std::string name = (fs::temp_directory_path() / "taskmaster-bench-XXXXXX").string();
   if (!::mkdtemp(name.data())) throw bench_stop("cannot make a folder in " + fs::temp_directory_path().string() + ": " + std::strerror(errno));
   folder_ = name;
@@ -79,19 +90,20 @@ bench_world::bench_world(const std::string& database) {
     postgres_ = std::move(*started);
     url_ = postgres_->url();
   } else {
+    const auto own = "taskmaster_bench_" + std::to_string(::getpid());
     server_ = database;
-    database_name_ = "taskmaster_bench_" + std::to_string(::getpid());
-    url_ = with_database(database, database_name_);
+    url_ = with_database(database, own);
     postgres::connection maker(server_, "taskmaster bench");
-    const auto made = maker.run_script("CREATE DATABASE " + database_name_, std::chrono::steady_clock::now() + 60s);
+    const auto made = maker.run_script("CREATE DATABASE " + own, std::chrono::steady_clock::now() + 60s);
     if (!made) throw bench_stop("cannot make a database of its own there: " + made.failure().message);
+    database_name_ = own; // to be dropped again
   }
   if (const auto ready = migrate(url_, 60s); !ready) throw bench_stop(ready.failure().message);
   db_ = std::make_unique<postgres::connection>(url_, "taskmaster bench");
   ::setenv("TASKMASTER_DATABASE", url_.c_str(), 1); // not in the arguments, which everybody sees
 }
 
-bench_world::~bench_world() {
+void bench_world::clean_up() {
   end_roles();
   db_.reset();
   if (!database_name_.empty()) {

@@ -64,6 +64,8 @@ public:
   void wait_recorded(double count, const std::function<void(double)>& progress = {});
 
 private:
+  void open(const std::string& database);
+  void clean_up();
   void run(const std::string& role, std::vector<std::string> words);
   /// What the role's log says after `mark`, up to a blank or comma.
   std::string said(const std::string& role, const std::string& mark);
