@@ -142,18 +142,25 @@ void worker_state::run(holdings::start what) {
       .then(
           [this, run = what.run](execution_result& r) {
             hold.ended(run, std::move(r));
-            work();
+            wake();
           },
           [this, run = what.run](const caf::error& e) {
             execution_result failed;
             failed.outcome = run_outcome::failed;
             failed.failure = task_error{"worker", self_->system().render(e)};
             hold.ended(run, std::move(failed));
-            work();
+            wake();
           });
 }
 
+void worker_state::wake() {
+  // Of short tasks many end in the same moment: one message up with all their results, and one with the credit, instead of two for each.
+  if (std::exchange(awake_, true)) return;
+  self_->send(self_, run_atom::value);
+}
+
 void worker_state::work() {
+  awake_ = false;
   started_tasks started;
   for (auto& s : hold.take_starts(now())) {
     started.tasks.emplace_back(s.what.what.what.task, s.what.what.what.fence);
@@ -228,6 +235,7 @@ worker_actor::behavior_type worker(worker_state::self_ptr self, worker_config co
       [self](link_event& event) { self->state.hear(event); },
       [self](tick_atom) { self->state.tick(); },
       [self](report_atom, std::uint64_t run, run_report& said) { self->state.hear_report(run, said); },
+      [self](run_atom) { self->state.work(); },
       [self](drain_atom) { return self->state.drain(); },
       [self](stop_atom) { self->state.stop(); },
   };

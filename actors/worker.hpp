@@ -25,6 +25,8 @@ using worker_actor = caf::typed_actor<
     caf::reacts_to<tick_atom>,
     // From an executor's thread: what a run says of itself.
     caf::reacts_to<report_atom, std::uint64_t, run_report>,
+    // To itself: runs have ended.
+    caf::reacts_to<run_atom>,
     // Drain: no new work, what runs ends, results are delivered; then the answer.
     caf::replies_to<drain_atom>::with<done_answer>,
     // Stop at once: runs are cancelled and what has not ended is handed back.
@@ -59,6 +61,7 @@ public:
   void start(self_ptr self, worker_config config, std::shared_ptr<coordinator_dialer> dialer, executor_pool_actor pool);
   void hear(link_event& event);
   void tick();
+  void work(); ///< starts what may start, sends results and credit
   caf::result<done_answer> drain();
   void stop();
 
@@ -70,7 +73,7 @@ private:
   void closed(const std::string& why);
   void hear_message(to_worker& message);
   void run(holdings::start what);
-  void work(); ///< starts what may start, sends results and credit
+  void wake(); ///< work() once for all that is in the mailbox by now
   void leave_if_done();
   bool push(from_worker message);
   steady_time now() const { return self_->system().clock().now(); }
@@ -83,7 +86,7 @@ private:
 
   holdings hold;
   std::shared_ptr<coordinator_link> link_;
-  bool dialling_ = false, welcomed_ = false, draining_ = false, said_draining_ = false, stopping_ = false;
+  bool dialling_ = false, welcomed_ = false, draining_ = false, said_draining_ = false, stopping_ = false, awake_ = false;
   std::uint64_t dial_ = 0;
   std::size_t next_ = 0;
   std::string hint_; // the leader's address, from a refusal

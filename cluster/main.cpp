@@ -1,17 +1,21 @@
 // The one binary: node commands (up, scheduler, coordinator, worker, migrate) and client commands.
+#include "cluster/bench.hpp"
 #include "cluster/client_commands.hpp"
 #include "cluster/doctor.hpp"
 #include "cluster/log.hpp"
 #include "cluster/run_node.hpp"
+#include "gateway/grpc_locks.hpp"
 
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <spdlog/spdlog.h>
 
 int main(int argc, char** argv) {
+  taskmaster::spare_grpc_lock_checks();
   taskmaster::node_settings node;
   taskmaster::client_request client;
   taskmaster::doctor_options doctor;
+  taskmaster::bench_settings bench;
   CLI::App app("TaskMaster: a durable task scheduler. Tasks over HTTP, gRPC or SQL; PostgreSQL remembers; workers in any language.\n"
                "Every flag is also a TASKMASTER_… variable and a key of a TOML file (--config).",
                "taskmaster");
@@ -21,6 +25,7 @@ int main(int argc, char** argv) {
   taskmaster::add_node_commands(app, node);
   taskmaster::add_client_commands(app, client);
   taskmaster::add_doctor_command(app, doctor);
+  taskmaster::add_bench_command(app, bench);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -30,6 +35,7 @@ int main(int argc, char** argv) {
   if (client.what != taskmaster::client_request::command::none)
     return taskmaster::run_client_command(client, std::cin, std::cout, std::cerr);
   if (doctor.chosen) return taskmaster::run_doctor(doctor, std::cout, std::cerr);
+  if (bench.chosen) return taskmaster::run_bench(bench);
   if (node.what == taskmaster::node_settings::role::none) {
     std::cerr << app.help();
     return 2;

@@ -112,6 +112,7 @@ void http_server::serve(http_socket& socket) {
       }
     };
     const bool answered = process(static_cast<httplib::Stream&>(stream));
+    socket.flush(); // the answer to HEAD has no body to leave with
     // After setup the request belongs to the library's stack frame, which is gone: only remember what matters.
     const bool parsed = connection.request != nullptr;
     serving = nullptr;

@@ -7,15 +7,26 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <string_view>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 
 namespace taskmaster {
 namespace {
 
 constexpr std::chrono::milliseconds slice{50}; // how soon an idle connection notices that others wait
 constexpr std::size_t buffer_size = 16 << 10;
+constexpr std::size_t joined_most = 64 << 10; // a body beyond is worth a call of its own
+
+/// Whether these bytes are an answer's head, all of it, and say that a body follows.
+bool head_before_body(std::string_view bytes) {
+  constexpr std::string_view length = "\r\nContent-Length: ";
+  if (!bytes.starts_with("HTTP/1.1 ") || !bytes.ends_with("\r\n\r\n")) return false;
+  const auto at = bytes.find(length);
+  return at != std::string_view::npos && bytes[at + length.size()] != '0';
+}
 
 std::pair<std::string, int> name_of(const sockaddr_storage& address) {
   char text[INET6_ADDRSTRLEN] = "";
@@ -86,12 +97,15 @@ ssize_t http_socket::read(char* to, std::size_t size) {
   if (counting_header_ && header_bytes_ >= header_limit) header_too_long_ = true;
   if (header_too_long_) return -1;
   if (at_ == end_) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(read_by_ - clock::now());
-    if (!wait(POLLIN, std::min<std::chrono::milliseconds>(left, silence_limit), true)) return ended_ = true, -1;
-    ssize_t n = -1;
-    do {
-      n = ::recv(descriptor_, buffer_.data(), buffer_.size(), 0);
-    } while (n < 0 && errno == EINTR);
+    // Mostly the bytes are there already: then there is nothing to wait for.
+    auto n = leaving_.raised() ? -1 : ::recv(descriptor_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+    if (n < 0) {
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(read_by_ - clock::now());
+      if (!wait(POLLIN, std::min<std::chrono::milliseconds>(left, silence_limit), true)) return ended_ = true, -1;
+      do {
+        n = ::recv(descriptor_, buffer_.data(), buffer_.size(), 0);
+      } while (n < 0 && errno == EINTR);
+    }
     if (n <= 0) return ended_ = true, n;
     at_ = 0;
     end_ = static_cast<std::size_t>(n);
@@ -106,15 +120,39 @@ ssize_t http_socket::read(char* to, std::size_t size) {
 
 ssize_t http_socket::write(const char* from, std::size_t size) {
   wrote_ = true;
-  if (write_by_ == clock::time_point{}) write_by_ = clock::now() + request_limit;
-  for (;;) {
-    const auto n = ::send(descriptor_, from, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n >= 0) return n;
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) return -1;
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(write_by_ - clock::now());
-    if (!wait(POLLOUT, std::min<std::chrono::milliseconds>(left, silence_limit), true)) return -1;
+  const auto taken = static_cast<ssize_t>(size);
+  if (head_.empty() && head_before_body({from, size})) {
+    head_.assign(from, size);
+    return taken;
   }
+  if (!head_.empty() && size <= joined_most) {
+    head_.append(from, size);
+    return flush() ? taken : -1;
+  }
+  return flush() && send_all(from, size) ? taken : -1;
+}
+
+bool http_socket::flush() {
+  if (head_.empty()) return true;
+  const auto head = std::exchange(head_, {});
+  return send_all(head.data(), head.size());
+}
+
+bool http_socket::send_all(const char* from, std::size_t size) {
+  if (write_by_ == clock::time_point{}) write_by_ = clock::now() + request_limit;
+  while (size > 0) {
+    const auto n = ::send(descriptor_, from, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n >= 0) {
+      from += n;
+      size -= static_cast<std::size_t>(n);
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return false;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(write_by_ - clock::now());
+    if (!wait(POLLOUT, std::min<std::chrono::milliseconds>(left, silence_limit), true)) return false;
+  }
+  return true;
 }
 
 void http_socket::linger() {
@@ -124,18 +162,20 @@ void http_socket::linger() {
     if (::recv(descriptor_, buffer_.data(), buffer_.size(), MSG_DONTWAIT) <= 0) break;
 }
 
-std::pair<std::string, int> http_socket::peer() const {
+const std::pair<std::string, int>& http_socket::peer() const {
+  if (peer_) return *peer_;
   sockaddr_storage address{};
   socklen_t size = sizeof address;
-  if (::getpeername(descriptor_, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
-  return name_of(address);
+  const bool known = ::getpeername(descriptor_, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  return peer_.emplace(known ? name_of(address) : std::pair<std::string, int>());
 }
 
-std::pair<std::string, int> http_socket::local() const {
+const std::pair<std::string, int>& http_socket::local() const {
+  if (local_) return *local_;
   sockaddr_storage address{};
   socklen_t size = sizeof address;
-  if (::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
-  return name_of(address);
+  const bool known = ::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  return local_.emplace(known ? name_of(address) : std::pair<std::string, int>());
 }
 
 } // namespace taskmaster

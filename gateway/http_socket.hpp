@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -52,28 +53,34 @@ public:
   bool wrote() const { return wrote_; }
 
   ssize_t read(char* to, std::size_t size);
+  /// All of it, or -1. The head of an answer that has a body waits for the body and leaves with it, which spares a system call and the
+  /// client a second wake-up; flush() when the request is over.
   ssize_t write(const char* from, std::size_t size);
+  bool flush();
   bool readable() const;
 
   /// Says goodbye so that the client reads the answer although it was still sending: ends our side, then throws away what
   /// comes for a second at most. Closing at once would reset the connection and take the answer with it.
   void linger();
 
-  std::pair<std::string, int> peer() const;
-  std::pair<std::string, int> local() const;
+  const std::pair<std::string, int>& peer() const;
+  const std::pair<std::string, int>& local() const;
   int descriptor() const { return descriptor_; }
 
 private:
   using clock = std::chrono::steady_clock;
   bool wait(short events, std::chrono::milliseconds limit, bool stops_early) const;
+  bool send_all(const char* from, std::size_t size);
 
   const int descriptor_;
   const http_stop_signal& leaving_;
   std::vector<char> buffer_;
+  std::string head_; // waits for its body
   std::size_t at_ = 0, end_ = 0;
   std::size_t header_bytes_ = 0;
   bool counting_header_ = true, header_too_long_ = false, wrote_ = false, ended_ = false;
   clock::time_point read_by_, write_by_;
+  mutable std::optional<std::pair<std::string, int>> peer_, local_; // asked of the system once; the library wants them for each request
 };
 
 } // namespace taskmaster

@@ -36,7 +36,7 @@ public:
     std::lock_guard lock(mutex_);
     if (over_ || queue_.size() >= queue_messages) return false;
     queue_.push_back(write(message));
-    if (queue_.size() == 1) StartWrite(&queue_.front());
+    if (queue_.size() == 1) write_front();
     return true;
   }
   void close() {
@@ -68,7 +68,7 @@ public:
     queue_.pop_front();
     if (!ok) over_ = true;
     if (over_) queue_.clear();
-    if (!queue_.empty()) StartWrite(&queue_.front());
+    if (!queue_.empty()) write_front();
   }
   void OnDone(const grpc::Status& status) override {
     const auto why = status.ok() ? std::string("the coordinator closed the stream") : status.error_message();
@@ -79,6 +79,9 @@ public:
   }
 
 private:
+  /// With more behind it a message is only laid out; the last one takes all to the socket in one go.
+  void write_front() { StartWrite(&queue_.front(), queue_.size() > 1 ? grpc::WriteOptions().set_buffer_hint() : grpc::WriteOptions()); }
+
   void release() {
     bool mine = false;
     {

@@ -17,6 +17,11 @@ fence fence_of(const v1::Fence& f) { return {f.term(), f.sequence()}; }
 void put_fence(const fence& f, v1::Fence* out) {
   out->set_term(f.term);
   out->set_sequence(f.sequence);
+}
+
+/// For whoever runs the task; nobody reads the text on the way back.
+void put_fence_with_text(const fence& f, v1::Fence* out) {
+  put_fence(f, out);
   out->set_text(f.str());
 }
 
@@ -261,7 +266,7 @@ v1::ToWorker write(const to_worker& in) {
               if (t.payload) to->set_payload(*t.payload);
               to->set_attempt(t.what.what.attempt);
               to->set_losses(t.what.what.losses);
-              put_fence(t.what.what.fence, to->mutable_fence());
+              put_fence_with_text(t.what.what.fence, to->mutable_fence());
               to->mutable_fence()->set_signature(t.what.signature);
               if (t.timeout.count()) put_duration(t.timeout, to->mutable_timeout());
               const auto since = t.run_at.time_since_epoch().count();
@@ -275,7 +280,7 @@ v1::ToWorker write(const to_worker& in) {
           [&](const cancel_run& c) {
             auto* m = out.mutable_cancel();
             m->set_task_id(c.task.str());
-            put_fence(c.fence, m->mutable_fence());
+            put_fence_with_text(c.fence, m->mutable_fence());
             m->set_reason(c.reason);
           },
           [&](const acknowledged& a) {
@@ -283,7 +288,7 @@ v1::ToWorker write(const to_worker& in) {
             for (const auto& t : a.tasks) {
               auto* to = m->add_tasks();
               to->set_task_id(t.task.str());
-              put_fence(t.fence, to->mutable_fence());
+              put_fence_with_text(t.fence, to->mutable_fence());
               to->set_stale(t.stale);
               to->set_term(t.term);
             }

@@ -63,7 +63,7 @@ public:
       if (finishing_ && !finished_ && reactor_) finish_now();
       return;
     }
-    reactor_->StartWrite(&queue_.front());
+    write_front();
   }
 
   /// What is queued (a refusal, the last acknowledgements) still goes out; then the status.
@@ -112,10 +112,13 @@ private:
     queue_.push_back(std::move(message));
     if (!writing_) {
       writing_ = true;
-      reactor_->StartWrite(&queue_.front());
+      write_front();
     }
     return true;
   }
+
+  /// With more behind it a message is only laid out; the last one takes all to the socket in one go.
+  void write_front() { reactor_->StartWrite(&queue_.front(), queue_.size() > 1 ? grpc::WriteOptions().set_buffer_hint() : grpc::WriteOptions()); }
 
   void finish_now() {
     finished_ = true;

@@ -16,10 +16,22 @@ constexpr std::int64_t epoch =
 constexpr std::int64_t day = 86'400'000'000;
 
 template <class T>
-std::string big_endian(T value) {
-  std::string out(sizeof(T), '\0');
+void put_big_endian(char* out, T value) {
   for (std::size_t i = 0; i < sizeof(T); ++i)
     out[i] = static_cast<char>(static_cast<std::make_unsigned_t<T>>(value) >> (8 * (sizeof(T) - 1 - i)));
+}
+
+template <class T>
+void append_big_endian(std::string& out, T value) {
+  char bytes[sizeof(T)];
+  put_big_endian(bytes, value);
+  out.append(bytes, sizeof bytes);
+}
+
+template <class T>
+std::string big_endian(T value) {
+  std::string out;
+  append_big_endian(out, value);
   return out;
 }
 
@@ -55,25 +67,26 @@ taskmaster::uuid uuid_of(std::string_view bytes) {
 
 } // namespace
 
-std::string encode(bool value) { return std::string(1, value ? '\1' : '\0'); }
-std::string encode(std::int32_t value) { return big_endian(value); }
-std::string encode(std::int64_t value) { return big_endian(value); }
-std::string encode(std::uint64_t value) { return big_endian(value); }
-std::string encode(double value) { return big_endian(std::bit_cast<std::int64_t>(value)); }
-std::string encode(const uuid& value) {
-  return {reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size()};
+void append(std::string& out, bool value) { out += value ? '\1' : '\0'; }
+void append(std::string& out, std::int32_t value) { append_big_endian(out, value); }
+void append(std::string& out, std::int64_t value) { append_big_endian(out, value); }
+void append(std::string& out, std::uint64_t value) { append_big_endian(out, value); }
+void append(std::string& out, double value) { append_big_endian(out, std::bit_cast<std::int64_t>(value)); }
+void append(std::string& out, const uuid& value) {
+  out.append(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size());
 }
-std::string encode(std::string_view value) { return std::string(value); }
+void append(std::string& out, std::string_view value) { out += value; }
 
-std::string encode(timestamp value) {
+void append(std::string& out, timestamp value) {
   auto us = value.time_since_epoch().count();
-  if (value == timestamp::max()) return big_endian(infinity);
-  return big_endian(us < minus_infinity + epoch ? minus_infinity : us - epoch);
+  if (value == timestamp::max()) return append_big_endian(out, infinity);
+  append_big_endian(out, us < minus_infinity + epoch ? minus_infinity : us - epoch);
 }
 
-std::string encode(duration value) {
+void append(std::string& out, duration value) {
   // Microseconds alone; days and months would be other lengths on other days.
-  return big_endian<std::int64_t>(value.count()) + std::string(8, '\0');
+  append_big_endian<std::int64_t>(out, value.count());
+  out.append(8, '\0');
 }
 
 std::string encode_jsonb(const std::map<std::string, std::string>& object) {
@@ -93,15 +106,20 @@ array::array(type element) {
            big_endian<std::int32_t>(1); // dimensions, nulls, type, length, first index
 }
 
+void array::end_element(std::size_t begin) {
+  put_big_endian(bytes_.data() + begin, static_cast<std::int32_t>(bytes_.size() - begin - 4));
+  ++count_;
+}
+
 array& array::add_bytes(std::string_view bytes) {
-  bytes_ += big_endian(static_cast<std::int32_t>(bytes.size()));
+  append_big_endian(bytes_, static_cast<std::int32_t>(bytes.size()));
   bytes_ += bytes;
   ++count_;
   return *this;
 }
 
 array& array::add_null() {
-  bytes_ += big_endian<std::int32_t>(-1);
+  append_big_endian<std::int32_t>(bytes_, -1);
   ++count_;
   nulls_ = true;
   return *this;

@@ -26,19 +26,25 @@ enum class type : std::uint32_t {
   xid8 = 5069,
 };
 
-/// One value as bytes.
-std::string encode(bool value);
-std::string encode(std::int32_t value);
-std::string encode(std::int64_t value);
-std::string encode(std::uint64_t value);
-std::string encode(double value);
-std::string encode(const uuid& value);
+/// Appends one value as bytes.
+void append(std::string& out, bool value);
+void append(std::string& out, std::int32_t value);
+void append(std::string& out, std::int64_t value);
+void append(std::string& out, std::uint64_t value);
+void append(std::string& out, double value);
+void append(std::string& out, const uuid& value);
 /// timestamp::min() and max() are -infinity and infinity.
-std::string encode(timestamp value);
-std::string encode(duration value);
-std::string encode(std::string_view value); // text, bytea
-inline std::string encode(const std::string& value) { return encode(std::string_view(value)); }
-inline std::string encode(const char* value) { return encode(std::string_view(value)); }
+void append(std::string& out, timestamp value);
+void append(std::string& out, duration value);
+void append(std::string& out, std::string_view value); // text, bytea
+inline void append(std::string& out, const std::string& value) { append(out, std::string_view(value)); }
+inline void append(std::string& out, const char* value) { append(out, std::string_view(value)); }
+template <class T>
+std::string encode(const T& value) {
+  std::string out;
+  append(out, value);
+  return out;
+}
 /// A flat object of texts. The bytes are taken as they are: the server judges them, so that it refuses what
 /// it cannot keep.
 std::string encode_jsonb(const std::map<std::string, std::string>& object);
@@ -49,7 +55,11 @@ public:
   explicit array(type element);
   template <class T>
   array& add(const T& value) {
-    return add_bytes(encode(value));
+    const auto begin = bytes_.size();
+    bytes_.append(4, '\0'); // the length, once it is known
+    append(bytes_, value);
+    end_element(begin);
+    return *this;
   }
   template <class T>
   array& add(const std::optional<T>& value) {
@@ -62,6 +72,7 @@ public:
   std::string bytes() &&;
 
 private:
+  void end_element(std::size_t begin);
   std::string bytes_;
   std::int32_t count_ = 0;
   bool nulls_ = false;

@@ -29,6 +29,7 @@ TEST_CASE("a signature is genuine only for the same claim, worker and secret") {
   CHECK(genuine(c, "w1", "secret", s));
   CHECK_FALSE(genuine(c, "w2", "secret", s));
   CHECK_FALSE(genuine(c, "w1", "other", s));
+  CHECK(genuine(c, "w1", "secret", s)); // also after another secret was in use
   CHECK_FALSE(genuine(c, "w1", "secret", ""));
   CHECK_FALSE(genuine(c, "w1", "secret", s.substr(0, 15)));
   auto changed = s;
