@@ -81,7 +81,7 @@ private:
     std::map<std::size_t, task_spec> replacing; // by place: what is to take the place of a waiting task that holds its key
     int tries = 0;
     std::size_t bytes = 0;
-    bool graph = false; // stored by itself, whole
+    std::vector<std::size_t> graphs = {}; // how many of its rows are each graph's; none: rows by themselves
   };
   struct line {
     store_lane_actor lane;

@@ -4,6 +4,7 @@
 #include "schema/mutant.hpp"
 
 #include <algorithm>
+#include <array>
 #include <spdlog/spdlog.h>
 
 namespace taskmaster {
@@ -37,37 +38,39 @@ caf::result<submit_answer> scheduler_state::submit(submit_request& request) {
   const auto keyed = [](const task_spec& spec) { return !spec.unique_key.empty() || !spec.idempotency_key.empty(); };
   std::vector<std::optional<error>> refused(request.specs.size());
   const auto graphs = arrange(request.specs, refused);
-  // Shares of rows that are independent, and one for each graph: of graphs with a key the key's lane is theirs.
-  std::deque<std::pair<share, bool>> parts(2, {share{whole, {}, {}, {}, 0, 0, false}, false});
-  parts[1].second = true;
-  std::vector<std::size_t> part_of(request.specs.size(), 0);
-  for (std::size_t i = 0; i < request.specs.size(); ++i) part_of[i] = keyed(request.specs[i]);
-  for (const auto& rows : graphs) {
-    const bool with_keys = std::any_of(rows.begin(), rows.end(), [&](std::size_t i) { return keyed(request.specs[i]); });
-    for (const auto i : rows) part_of[i] = parts.size();
-    parts.emplace_back(share{whole, {}, {}, {}, 0, 0, true}, with_keys);
-  }
-  for (std::size_t i = 0; i < request.specs.size(); ++i) {
+  // Rows by themselves, and graphs one after the other: of each what has keys goes through the keys' lane.
+  std::array<share, 4> parts;
+  for (auto& part : parts) part.of = whole;
+  const auto put = [&](share& part, std::size_t i) {
     auto& spec = request.specs[i];
-    if (refused[i]) { // no door lets this through
-      whole->answers[i].refused = std::move(refused[i]);
-      continue;
-    }
-    auto& part = parts[part_of[i]].first;
     part.bytes += spec.payload.size();
     part.places.push_back(i);
     if (spec.options.policy == unique_policy::replace) part.replacing[i] = spec;
     auto print = spec.idempotency_key.empty() ? std::string() : fingerprint(spec);
     part.tasks.push_back({config_.make_id ? config_.make_id() : uuid::make(wall_now()), std::move(spec), std::move(print)});
+  };
+  std::vector<bool> in_graph(request.specs.size());
+  for (const auto& rows : graphs) {
+    const bool with_keys = std::any_of(rows.begin(), rows.end(), [&](std::size_t i) { return keyed(request.specs[i]); });
+    auto& part = parts[with_keys ? 3 : 2];
+    part.graphs.push_back(rows.size());
+    for (const auto i : rows) {
+      put(part, i);
+      in_graph[i] = true;
+    }
+  }
+  for (std::size_t i = 0; i < request.specs.size(); ++i) {
+    if (refused[i]) whole->answers[i].refused = std::move(refused[i]); // no door lets this through
+    else if (!in_graph[i]) put(parts[keyed(request.specs[i]) ? 1 : 0], i);
   }
   whole->open = 1; // until all parts are on their way
-  for (auto& [part, with_keys] : parts) {
+  for (auto& part : parts) {
     if (part.tasks.empty()) continue;
-    if (part.graph) resolve(part.tasks);
+    if (!part.graphs.empty()) resolve(part.tasks);
     ++whole->open;
     tasks_ += part.tasks.size();
     bytes_ += part.bytes;
-    auto& l = with_keys ? keyed_ : submits_;
+    auto& l = &part == &parts[1] || &part == &parts[3] ? keyed_ : submits_;
     l.waiting.push_back(std::move(part));
     flush(l);
   }
@@ -79,29 +82,35 @@ void scheduler_state::flush(line& l) {
   if (l.busy || l.waiting.empty()) return;
   std::vector<share> batch;
   std::size_t rows = 0, bytes = 0;
-  const bool graph = l.waiting.front().graph;
-  while (!l.waiting.empty() && rows < config_.batch_rows && bytes < config_.batch_bytes && l.waiting.front().graph == graph &&
-         (!graph || batch.empty())) {
+  const bool graph = !l.waiting.front().graphs.empty();
+  while (!l.waiting.empty() && rows < config_.batch_rows && bytes < config_.batch_bytes && l.waiting.front().graphs.empty() != graph) {
     rows += l.waiting.front().tasks.size();
     bytes += l.waiting.front().bytes;
     batch.push_back(std::move(l.waiting.front()));
     l.waiting.pop_front();
   }
   std::vector<new_task> tasks;
+  std::vector<std::size_t> graphs;
   tasks.reserve(rows);
-  for (auto& s : batch) std::move(s.tasks.begin(), s.tasks.end(), std::back_inserter(tasks));
+  std::size_t edges = 0;
+  for (auto& s : batch) {
+    for (const auto& t : s.tasks) edges += t.after.size();
+    std::move(s.tasks.begin(), s.tasks.end(), std::back_inserter(tasks));
+    graphs.insert(graphs.end(), s.graphs.begin(), s.graphs.end());
+  }
   l.busy = true;
   const auto copy = mutant("unsure_is_stored") ? tasks : std::vector<new_task>();
   // The deadline grows with the bytes: a big batch that is cut off would only be sent again, as big (protocol 3.1 #12).
-  std::size_t edges = 0;
-  for (const auto& t : tasks) edges += t.after.size();
   const auto limit = std::chrono::milliseconds(5'000 + bytes / 10'000 + (graph ? rows / 2 + edges / 20 : 0));
   ask_store(
-      self_, l.lane, [tasks = std::move(tasks), limit, graph](task_store& s) { return graph ? s.insert_graph(tasks, limit) : s.insert(tasks, limit); },
+      self_, l.lane,
+      [tasks = std::move(tasks), graphs = std::move(graphs), limit](task_store& s) {
+        return graphs.empty() ? s.insert(tasks, limit) : insert_graphs(s, tasks, graphs, limit);
+      },
       [this, &l, batch = std::move(batch), copy](expected<std::vector<inserted>>& answer) mutable {
         if (!answer && mutant("unsure_is_stored")) {
           std::vector<inserted> rows;
-          for (const auto& t : copy) rows.push_back({make_task(t), false, {}});
+          for (const auto& t : copy) rows.emplace_back().task = make_task(t);
           answer = rows;
         }
         l.busy = false;
@@ -165,7 +174,7 @@ void scheduler_state::replace(const std::shared_ptr<submission>& whole, std::siz
             if (verdict && (*verdict == edit_verdict::changed || (*verdict == edit_verdict::running && (!waits_only || tries >= replace_tries))))
               return row_done(*whole);
             if (tries >= replace_tries) return fail(error{ec::unavailable, "its holder changes all the time, try again"});
-            share again{whole, {}, {}, {}, tries + 1, 0, false};
+            share again{whole, {}, {}, {}, tries + 1, 0, {}};
             again.bytes = spec.payload.size();
             again.places.push_back(place);
             again.replacing[place] = spec;

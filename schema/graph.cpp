@@ -236,6 +236,50 @@ void resolve(std::vector<new_task>& rows) {
   }
 }
 
+expected<std::vector<inserted>> insert_graphs(task_store& store, const std::vector<new_task>& rows, const std::vector<std::size_t>& sizes,
+                                              task_store::timeout limit) {
+  using clock = std::chrono::steady_clock;
+  const auto until = clock::now() + limit;
+  std::vector<inserted> answers;
+  answers.reserve(rows.size());
+  bool stored = false;
+  std::optional<error> failed;
+  const std::function<void(std::size_t, std::size_t, std::size_t, std::size_t)> store_part = [&](std::size_t graph, std::size_t graphs,
+                                                                                                 std::size_t row, std::size_t count) {
+    if (failed) return;
+    const std::vector<new_task> part(rows.begin() + static_cast<std::ptrdiff_t>(row), rows.begin() + static_cast<std::ptrdiff_t>(row + count));
+    const auto left = std::chrono::duration_cast<task_store::timeout>(until - clock::now());
+    if (stored && left.count() <= 0) {
+      error late{ec::exhausted, "the request has too many graphs with faults to try them all; send them in smaller requests"};
+      for (const auto& r : part) {
+        auto& a = answers.emplace_back();
+        a.task = make_task(r);
+        a.refused = late;
+      }
+      return;
+    }
+    auto answer = store.insert_graph(part, std::max(left, task_store::timeout(1)));
+    if (!answer) {
+      failed = answer.failure();
+      if (stored && failed->code != ec::ambiguous) failed = error{ec::ambiguous, "only a part of the batch was stored: " + failed->message};
+      return;
+    }
+    stored = true;
+    const bool refused = std::any_of(answer->begin(), answer->end(), [](const inserted& a) { return a.refused.has_value(); });
+    if (!refused || graphs == 1) {
+      std::move(answer->begin(), answer->end(), std::back_inserter(answers));
+      return;
+    }
+    const auto half = graphs / 2;
+    const auto middle = std::accumulate(sizes.begin() + static_cast<std::ptrdiff_t>(graph), sizes.begin() + static_cast<std::ptrdiff_t>(graph + half), std::size_t{0});
+    store_part(graph, half, row, middle);
+    store_part(graph + half, graphs - half, row + middle, count - middle);
+  };
+  store_part(0, sizes.size(), 0, rows.size());
+  if (failed) return *failed;
+  return answers;
+}
+
 error unknown_parent(const task_spec& row, const uuid& parent) {
   std::size_t place = 0;
   while (place < row.after.size() && uuid::parse(row.after[place].task) != parent) ++place;

@@ -16,6 +16,11 @@ std::vector<std::vector<std::size_t>> arrange(const std::vector<task_spec>& spec
 /// tasks that are stored already, beside an edge to each member among the rows. Only for what arrange() took.
 void resolve(std::vector<new_task>& rows);
 
+/// Several graphs, one after the other in `rows` (`sizes`: how many rows each has), in as few calls as it takes: all in one, and when that
+/// is refused, halves, until the graphs at fault are alone. Blocks for about `limit`; what was not tried by then is refused.
+expected<std::vector<inserted>> insert_graphs(task_store& store, const std::vector<new_task>& rows, const std::vector<std::size_t>& sizes,
+                                              task_store::timeout limit);
+
 /// What is wrong with a graph that only the store can see.
 error unknown_parent(const task_spec& row, const uuid& parent);
 error too_many_edges();

@@ -215,6 +215,23 @@ TEST_CASE_METHOD(graphs, "waiting for what has ended, for what runs, and for nob
   CHECK_FALSE(answer->at(2).refused);
 }
 
+TEST_CASE_METHOD(graphs, "many rows that wait for one task of before are stored together, and one that names nobody is refused alone") {
+  start();
+  const auto first = take({node("")});
+  submit_request request;
+  for (int i = 0; i < 50; ++i) request.specs.push_back(node("", {first[0].str()}));
+  for (const auto i : {7, 31}) request.specs[static_cast<std::size_t>(i)].after[0].task = "01914c3e-9d1b-7c5f-8a44-0c8fd5b2a7e1";
+  const auto answer = ask<submit_answer>(s, submit_atom::value, request);
+  REQUIRE(answer);
+  for (std::size_t i = 0; i < 50; ++i) {
+    INFO(i);
+    CHECK(answer->at(i).refused.has_value() == (i == 7 || i == 31));
+  }
+  CHECK(answer->at(7).refused->faults.at(0).field == "/after/0");
+  end(first[0]);
+  CHECK(w->assigned().size() == 49);
+}
+
 TEST_CASE_METHOD(graphs, "a graph that a lost announce did not tell of starts within a second or so") {
   start();
   auto other = start_scheduler(coordinator_actor{c.actor});

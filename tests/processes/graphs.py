@@ -65,6 +65,14 @@ def test():
         assert late <= last["started_at"], (late, last)
         assert cluster.unfinished() == 0
 
+        # 5,000 that each wait for one of before, in one request.
+        first = take(cluster, [{"kind": "noop", "delay": "1h"}])[0]
+        begin = time.monotonic()
+        take(cluster, [{"kind": "noop", "group": "many", "after": [first]} for _ in range(5_000)])
+        print(f"    5,000 that wait for a task of before stored in {time.monotonic() - begin:.1f} s")
+        assert cluster.call("POST", f"/v1/tasks/{first}/cancel", {})[0] == 200
+        eventually("they are cancelled with it", lambda: cluster.unfinished() == 0, 60)
+
         def client(*args):
             return subprocess.run([BINARY, *args, "--server", cluster.http], capture_output=True, text=True, timeout=60)
 
