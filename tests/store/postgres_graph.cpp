@@ -132,3 +132,35 @@ TEST_CASE("a waiting row is made due by nothing but its last edge", "[postgres]"
   somebody hand(world.url());
   CHECK_FALSE(hand.does("UPDATE taskmaster.tasks SET run_at = clock_timestamp() WHERE id = '" + child.id.str() + "'"));
 }
+
+TEST_CASE("an application's transaction makes what it submits wait, and only that", "[postgres]") {
+  postgres_world world;
+  auto store = world.connect();
+  auto term = lead(*store).term;
+  auto earlier = stored(*store, wanted());
+  somebody application(world.url());
+  REQUIRE(application.does("BEGIN"));
+  const auto first = application.value("SELECT taskmaster.run_after(taskmaster.submit('noop'), in_group => 'g')");
+  const auto second = application.value("SELECT taskmaster.run_after(taskmaster.submit('noop', delay => '1 hour'), '[{\"group\": \"g\"}, \"" +
+                                        earlier.id.str() + "\"]')");
+  REQUIRE(application.does("COMMIT"));
+  const auto child = *uuid::parse(second);
+  CHECK(must(store->find(child, limit))->waits_for == 2);
+  for (const auto* bad : {"'[\"x\"]'", "'[\"01914c3e-9d1b-7c5f-8a44-0c8fd5b2a7e1\"]'", "'{}'", "'[{\"ref\": 1, \"group\": \"g\"}]'"})
+    CHECK_FALSE(application.does("SELECT taskmaster.run_after(taskmaster.submit('noop'), " + std::string(bad) + ")"));
+  REQUIRE(application.does("BEGIN"));
+  const auto own = application.value("SELECT taskmaster.run_after(taskmaster.submit('noop'), to_jsonb(ARRAY['" + first + "'::uuid]))");
+  CHECK_FALSE(application.does("SELECT taskmaster.run_after('" + own + "', to_jsonb(ARRAY['" + own + "'::uuid]))"));
+  application.does("ROLLBACK");
+  // A task of before stays as it is.
+  CHECK(application.value("SELECT taskmaster.run_after('" + first + "', to_jsonb(ARRAY['" + second + "'::uuid]))") == first);
+  CHECK(must(store->find(*uuid::parse(first), limit))->waits_for == 0);
+
+  CHECK(tell_all(*store, term).empty());
+  CHECK(change(*store, term, finish_of(earlier, {term, 1})).verdict == change_verdict::applied);
+  CHECK(change(*store, term, finish_of(must(store->load({*uuid::parse(first)}, limit)).at(0), {term, 2})).verdict == change_verdict::applied);
+  const auto released = tell_all(*store, term);
+  REQUIRE(released.size() == 1);
+  CHECK(released[0].id == child);
+  CHECK(released[0].run_at > released[0].created_at + 59min);
+}
