@@ -8,4 +8,4 @@ cluster/install-deps.sh --test
 [ -x build/release/taskmaster ] || { cmake --preset release && ninja -C build/release -j "$(cluster/build-jobs.sh)" taskmaster; }
 report=(--report docs/reliability.md)
 for argument in "$@"; do [[ $argument == [a-z]* ]] && report=(); done
-exec /usr/bin/python3 tests/chaos/run.py "${report[@]}" "$@"
+exec /usr/bin/python3 tests/chaos/chaos.py "${report[@]}" "$@"

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Real faults, one after the other, each in a cluster of its own under steady load; a checker outside of it says what became of the tasks.
 
-    run.py [FAULT…] [--rate N] [--report FILE]      no names: all of them; FILE gets the table (docs/reliability.md)
+    chaos.py [FAULT…] [--rate N] [--report FILE]      no names: all of them; FILE gets the table (docs/reliability.md)
 
 Ends with 1 when anything was lost, recorded twice or stale."""
 import argparse
