@@ -10,7 +10,7 @@ scripts=(
   "60   /usr/bin/python3 tests/check_layers.py"
   "60   /usr/bin/python3 tests/check_names.py --self-test"
   "60   /usr/bin/python3 tests/check_names.py"
-  "900  tests/model/run.sh"
+  "300  tests/model/run.sh"
   "600  build/release/tests/simulate --seeds 1000"
   "120  build/release/tests/simulate --seeds 30 --twice"
   "300  /usr/bin/python3 tests/python/run.py"

@@ -1,99 +1,45 @@
 /* The protocol of TaskMaster (ARCHITECTURE.md, rules R1 to R16) as it is built, for one task, two coordinators, two workers of one slot
    and one database. run.sh checks it with every rule on, and shows what happens without each of them; README.md tells the stories.
 
-   A rule is on unless the compiler is told otherwise: -DR8_TOMBSTONE=0. FAULTS bounds what goes wrong: crashes of leaders and workers,
+   A rule is on unless the environment says otherwise: R8_TOMBSTONE=0. FAULTS bounds what goes wrong: crashes of leaders and workers,
    streams that break or stall, a scheduler that dies before its announce, a session given up without a reason. Time is not modelled:
    a lease, a grace or an alarm may end whenever the rules allow it. Not in here either: limits, rates, windows, several lanes. */
 
-#ifndef FAULTS
-#define FAULTS 2
-#endif
-#ifndef FAILURES                 /* runs that fail, and so are to run again */
-#define FAILURES 0
-#endif
-#ifndef CANCELS                  /* 1: a client cancels, once */
-#define CANCELS 0
-#endif
-#ifndef AT_MOST_ONCE
-#define AT_MOST_ONCE 0
-#endif
-#ifndef IDLE_SCANS               /* scans that nothing called for */
-#define IDLE_SCANS 1
-#endif
+hidden byte FAULTS = 2;
+hidden byte FAILURES = 0;                  /* runs that fail, and so are to run again */
+hidden byte CANCELS = 0;                   /* 1: a client cancels, once */
+hidden byte AT_MOST_ONCE = 0;
+hidden byte IDLE_SCANS = 1;                /* scans that nothing called for */
 
 /* -- the rules ------------------------------------------------------------------------------------------------------------------- */
-#ifndef R1_WAIT_FOR_WRITES       /* taking over waits for the open writes of the last leader */
-#define R1_WAIT_FOR_WRITES 1
-#endif
-#ifndef R2_LOAD_AFTER            /* what is loaded was read after the takeover */
-#define R2_LOAD_AFTER 1
-#endif
-#ifndef R3_TRUST_ENDS_FIRST      /* a leader's trust ends before its lease does, so that it hands out nothing once another leads */
-#define R3_TRUST_ENDS_FIRST 1
-#endif
-#ifndef R4_TERM_CHECK            /* a write looks at the term first */
-#define R4_TERM_CHECK 1
-#endif
-#ifndef R5_ACK_AFTER_COMMIT      /* a worker is told "recorded" after the commit */
-#define R5_ACK_AFTER_COMMIT 1
-#endif
-#ifndef R5_FROM_THE_ROW          /* history is inserted from the row that the delete returned */
-#define R5_FROM_THE_ROW 1
-#endif
-#ifndef R6_VERSION               /* a change is guarded by the row's version */
-#define R6_VERSION 1
-#endif
-#ifndef R6_LOSS_COMMITTED        /* a loss is a change of the row, committed before the next run */
-#define R6_LOSS_COMMITTED 1
-#endif
-#ifndef R8_TOMBSTONE             /* what left the plan is remembered while a read that may show it is under way */
-#define R8_TOMBSTONE 1
-#endif
-#ifndef R8_SCAN                  /* there is a scan */
-#define R8_SCAN 1
-#endif
-#ifndef R9_ANNOUNCE_YOUNG        /* tombstones outlive announces */
-#define R9_ANNOUNCE_YOUNG 1
-#endif
-#ifndef R9_ANNOUNCE_AFTER_LOAD   /* an announce of what was stored before this leader's load is refused */
-#define R9_ANNOUNCE_AFTER_LOAD 1
-#endif
-#ifndef R10_HELLO_FIRST          /* nothing is sent on a stream before its hello was heard */
-#define R10_HELLO_FIRST 1
-#endif
-#ifndef R10_OLD_STREAM_UNREAD    /* a worker reads nothing more of its old stream */
-#define R10_OLD_STREAM_UNREAD 1
-#endif
-#ifndef R10_RECONCILE            /* what a hello does not name was never received */
-#define R10_RECONCILE 1
-#endif
-#ifndef R11_SAME_VERSION         /* a claim is adopted only with the row's version */
-#define R11_SAME_VERSION 1
-#endif
-#ifndef R12_STALE_BY_TERM        /* "stale" counts from a leader that is not older than the last that welcomed */
-#define R12_STALE_BY_TERM 1
-#endif
-#ifndef R14_LEASE                /* a worker starts nothing without a lease; it is given up when that is over */
-#define R14_LEASE 1
-#endif
-#ifndef R14_WELCOME              /* after a reconnect nothing starts before the welcome has judged it */
-#define R14_WELCOME 1
-#endif
-#ifndef R15_CANCEL_NOT_HELD      /* no "cancelled" in the grace */
-#define R15_CANCEL_NOT_HELD 1
-#endif
-#ifndef R15_CANCEL_NOT_GIVEN     /* no "cancelled" of what is handed out */
-#define R15_CANCEL_NOT_GIVEN 1
-#endif
-#ifndef R16_LOST_NOT_RERUN       /* a marked task that nobody claims is lost */
-#define R16_LOST_NOT_RERUN 1
-#endif
-#ifndef R16_MARK_FIRST           /* the mark is committed before the task is sent */
-#define R16_MARK_FIRST 1
-#endif
-#ifndef GRACE                    /* what an earlier leader may have handed out waits */
-#define GRACE 1
-#endif
+hidden byte R1_WAIT_FOR_WRITES = 1;        /* taking over waits for the open writes of the last leader */
+hidden byte R2_LOAD_AFTER = 1;             /* what is loaded was read after the takeover */
+hidden byte R3_TRUST_ENDS_FIRST = 1;       /* a leader's trust ends before its lease does, so that it hands out nothing once another leads */
+hidden byte R4_TERM_CHECK = 1;             /* a write looks at the term first */
+hidden byte R5_ACK_AFTER_COMMIT = 1;       /* a worker is told "recorded" after the commit */
+hidden byte R5_FROM_THE_ROW = 1;           /* history is inserted from the row that the delete returned */
+hidden byte R6_VERSION = 1;                /* a change is guarded by the row's version */
+hidden byte R6_LOSS_COMMITTED = 1;         /* a loss is a change of the row, committed before the next run */
+hidden byte R8_TOMBSTONE = 1;              /* what left the plan is remembered while a read that may show it is under way */
+hidden byte R8_SCAN = 1;                   /* there is a scan */
+hidden byte R9_ANNOUNCE_YOUNG = 1;         /* tombstones outlive announces */
+hidden byte R9_ANNOUNCE_AFTER_LOAD = 1;    /* an announce of what was stored before this leader's load is refused */
+hidden byte R10_HELLO_FIRST = 1;           /* nothing is sent on a stream before its hello was heard */
+hidden byte R10_OLD_STREAM_UNREAD = 1;     /* a worker reads nothing more of its old stream */
+hidden byte R10_RECONCILE = 1;             /* what a hello does not name was never received */
+hidden byte R11_SAME_VERSION = 1;          /* a claim is adopted only with the row's version */
+hidden byte R12_STALE_BY_TERM = 1;         /* "stale" counts from a leader that is not older than the last that welcomed */
+hidden byte R14_LEASE = 1;                 /* a worker starts nothing without a lease; it is given up when that is over */
+hidden byte R14_WELCOME = 1;               /* after a reconnect nothing starts before the welcome has judged it */
+hidden byte R15_CANCEL_NOT_HELD = 1;       /* no "cancelled" in the grace */
+hidden byte R15_CANCEL_NOT_GIVEN = 1;      /* no "cancelled" of what is handed out */
+hidden byte R16_LOST_NOT_RERUN = 1;        /* a marked task that nobody claims is lost */
+hidden byte R16_MARK_FIRST = 1;            /* the mark is committed before the task is sent */
+hidden byte GRACE = 1;                     /* what an earlier leader may have handed out waits */
+
+/* From the environment, before anything else happens: one checker, compiled once, serves every question. They stand outside the state. */
+c_decl { extern char *getenv(const char *); extern int atoi(const char *); }
+#define ASKED(name) if (getenv(#name)) name = atoi(getenv(#name));
 
 #define NOBODY 255
 #define AT(c, w) ((c) * 2 + (w))
@@ -149,11 +95,23 @@ chan down[2] = [2] of { mtype, byte, byte, byte };          /* what, fence (NOBO
 chan up[2] = [2] of { mtype, byte, byte, byte };            /* what, fence, version, 1 ok */
 
 /* -- what is counted to judge by ------------------------------------------------------------------------------------------------- */
-byte faults = FAULTS; byte idle_scans = IDLE_SCANS; byte failures = FAILURES; bit cancels = CANCELS;
+byte faults; byte idle_scans; byte failures; bit cancels;
 byte starts;            /* of an at_most_once task */
 byte failed_runs;       /* that really failed */
 byte retries;           /* that were written */
 bit told_cancelled; bit told_recorded;
+
+inline hear_what_is_asked() {
+  c_code {
+    ASKED(FAULTS) ASKED(FAILURES) ASKED(CANCELS) ASKED(AT_MOST_ONCE) ASKED(IDLE_SCANS) ASKED(R1_WAIT_FOR_WRITES) ASKED(R2_LOAD_AFTER)
+    ASKED(R3_TRUST_ENDS_FIRST) ASKED(R4_TERM_CHECK) ASKED(R5_ACK_AFTER_COMMIT) ASKED(R5_FROM_THE_ROW) ASKED(R6_VERSION)
+    ASKED(R6_LOSS_COMMITTED) ASKED(R8_TOMBSTONE) ASKED(R8_SCAN) ASKED(R9_ANNOUNCE_YOUNG) ASKED(R9_ANNOUNCE_AFTER_LOAD)
+    ASKED(R10_HELLO_FIRST) ASKED(R10_OLD_STREAM_UNREAD) ASKED(R10_RECONCILE) ASKED(R11_SAME_VERSION) ASKED(R12_STALE_BY_TERM)
+    ASKED(R14_LEASE) ASKED(R14_WELCOME) ASKED(R15_CANCEL_NOT_HELD) ASKED(R15_CANCEL_NOT_GIVEN) ASKED(R16_LOST_NOT_RERUN)
+    ASKED(R16_MARK_FIRST) ASKED(GRACE)
+  };
+  faults = FAULTS; idle_scans = IDLE_SCANS; failures = FAILURES; cancels = CANCELS
+}
 
 #define ROOM(ch) (len(ch) < 2)
 #define SILENT(ch) (len(ch) == 0)
@@ -517,6 +475,7 @@ proctype Judge() {
 
 init {
   atomic {
+    hear_what_is_asked();
     run Backend(0); run Backend(1); run Coordinator(0); run Coordinator(1); run Worker(0); run Worker(1); run Scheduler(); run Judge()
   }
 }
