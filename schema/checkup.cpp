@@ -1,5 +1,6 @@
 #include "schema/checkup.hpp"
 
+#include "schema/drift.hpp"
 #include "schema/migrate.hpp"
 #include "schema/postgres_connection.hpp"
 
@@ -33,6 +34,23 @@ finding clocks(connection& db, steady_time deadline) {
           "tasks start by the database's clock; set the time of both by NTP"};
 }
 
+constexpr std::size_t told_most = 20;
+
+/// What somebody changed in the schema besides the migrations. A role that is older or newer than the database expects another one.
+void look_for_drift(connection& db, steady_time deadline, std::vector<finding>& out) {
+  const auto is = read_catalog(db, deadline);
+  if (!is) {
+    out.push_back({grade::warn, "drift", "could not be looked at: " + is.failure().message, ""});
+    return;
+  }
+  const auto found = differences(expected_catalog(), *is);
+  if (found.empty()) out.push_back({grade::good, "drift", "the schema is as the migrations make it: " + std::to_string(is->size()) + " things compared", ""});
+  for (std::size_t i = 0; i < std::min(found.size(), told_most); ++i)
+    out.push_back({found[i].harmless ? grade::note : grade::bad, "drift", found[i].sentence,
+                   found[i].harmless ? "" : "somebody changed it by hand; make it again as schema/migrations has it"});
+  if (found.size() > told_most) out.push_back({grade::bad, "drift", "and " + std::to_string(found.size() - told_most) + " more differences", ""});
+}
+
 } // namespace
 
 std::string_view to_string(finding::type g) {
@@ -58,6 +76,7 @@ expected<std::vector<finding>> check_up(const std::string& url, std::chrono::mil
   if (found < known) out.push_back({grade::warn, "schema", told, "run: taskmaster migrate"});
   else if (found > known) out.push_back({grade::bad, "schema", told, "use a newer taskmaster"});
   else out.push_back({grade::good, "schema", told, ""});
+  if (found == known) look_for_drift(db, deadline(), out);
   out.push_back(clocks(db, deadline()));
   for (const auto* check : {"server", "leader", "history", "sessions", "bloat", "outcomes", "keys", "overdue"}) {
     const auto rows = db.run(std::string("check_") + check, {}, deadline() + std::chrono::seconds(1), effect::read);

@@ -32,10 +32,11 @@ def test():
         q(f"insert into taskmaster.keys (scope, key, task_id) values ('unique', 'stray', '{'0' * 8}-0000-0000-0000-{'0' * 12}')")
         q("update taskmaster.tasks set run_at = run_at - interval '5 minutes' where kind = 'nobody.serves'")
         q("alter table taskmaster.task_history detach partition taskmaster.task_history_" + q("select to_char(clock_timestamp() at time zone 'UTC' + interval '1 day', 'YYYYMMDD')")[0][0])
+        q("drop index taskmaster.tasks_group")
         cluster["coordinator"].kill()
         eventually("the lease has run out", lambda: q("select expires_at < clock_timestamp() from taskmaster.leader") == [["t"]])
         findings = graded()
-        for check, grade, part in [("keys", "bad", "stray"), ("overdue", "note", ids[1]), ("history", "warn", "only 1 days"), ("leader", "bad", "no coordinator leads"),
+        for check, grade, part in [("keys", "bad", "stray"), ("overdue", "note", ids[1]), ("history", "warn", "only 1 days"), ("leader", "bad", "no coordinator leads"), ("drift", "bad", "tasks_group of tasks is missing"),
                                    ("runs", "warn", "could not be asked")]:
             assert findings[check][0] == grade and part in findings[check][1], (check, findings)
         code, out, _ = doctor()
@@ -44,4 +45,4 @@ def test():
         cluster.postgres.stop()
         code, out, err = doctor()
         assert code == 3 and not out and "cannot be looked at" in err, (code, out, err)
-        print("   healthy, then five faults named, then unreachable")
+        print("   healthy, then six faults named, then unreachable")
