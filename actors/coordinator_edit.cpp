@@ -91,6 +91,7 @@ void coordinator_state::write_edit(const uuid& id) {
           plan_.edit_failed(id);
         } else {
           if (*row && order.edition.wait) clock_.witness((*row)->run_at - *order.edition.wait, steady()); // the database's clock at the change
+          plan_.sweep(steady());
           plan_.edited(order.edition, *row, now());
           tell(*row ? edit_answer(edit_verdict::changed) : edit_answer(changing()));
         }

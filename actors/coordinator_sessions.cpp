@@ -162,7 +162,7 @@ void coordinator_state::hear_results(session_id id, finished_tasks& said) {
     case plan::result_verdict::unknown: unknown.push_back(r.what.what); break;
     case plan::result_verdict::stale:
       if (r.outcome != run_outcome::returned) meters_->stale.Increment();
-      stale.tasks.push_back({r.what.what.task, r.what.what.fence, true, term_});
+      stale.tasks.push_back({r.what.what.task, r.what.what.fence, !mutant("stale_said_recorded"), term_});
       break;
     }
   }
@@ -171,7 +171,7 @@ void coordinator_state::hear_results(session_id id, finished_tasks& said) {
 }
 
 void coordinator_state::look_up(session_id id, std::vector<claim> unknown) {
-  // Perhaps recorded already and the acknowledgement got lost: history says so, by the fence.
+  // Perhaps recorded already and the acknowledgement got lost: history says so, by the fence; unless what it has is the run's loss.
   ask_store(
       self_, reads_,
       [unknown](task_store& s) -> expected<std::vector<bool>> {
@@ -179,7 +179,7 @@ void coordinator_state::look_up(session_id id, std::vector<claim> unknown) {
         for (const auto& c : unknown) {
           const auto found = s.find(c.task, limit);
           if (!found) return found.failure();
-          mine.push_back(*found && finished((*found)->state) && (*found)->fence == c.fence);
+          mine.push_back(*found && finished((*found)->state) && (*found)->fence == c.fence && (*found)->reason != "lost" && (*found)->reason != "quarantined");
         }
         return mine;
       },

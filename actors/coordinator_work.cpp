@@ -129,6 +129,7 @@ void coordinator_state::recorded_batch(expected<recorded>& answer) {
   std::vector<plan::settled> settled;
   std::vector<plan::hand_out> marked;
   std::vector<uuid> again;
+  plan_.sweep(steady()); // tombstones count their age from here, and the last tick may be long ago
   plan_.recorded(in_flight_, *answer, now(), secret_, settled, marked, again);
   meters_->recorded.Increment(static_cast<double>(in_flight_.size()));
   if (edges_ && std::any_of(in_flight_.begin(), in_flight_.end(), [](const auto& c) { return c.what == task_change::type::finish; })) told_all_ = false;
@@ -168,6 +169,7 @@ void coordinator_state::read_again(std::vector<uuid> ids) {
           unread_.insert(unread_.end(), ids.begin(), ids.end());
           return;
         }
+        plan_.sweep(steady());
         std::set<uuid> there;
         for (auto& row : *rows) {
           there.insert(row.id);

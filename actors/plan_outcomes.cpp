@@ -98,6 +98,10 @@ plan::result_verdict plan::finished(session_id id, const run_result& r) {
     }
     [[fallthrough]]; // the worker stopped it for a reason of its own
   case run_outcome::returned:
+    if (once && !e.started_at && !e.cancel_requested) { // R16: sent, and not begun: its mark goes with this attempt
+      retry("returned", false, duration(0));
+      break;
+    }
     if (e.cancel_requested || once || !e.started_at) {
       if (const auto s = sessions_.find(e.session); s != sessions_.end()) s->second.tasks.erase(e.row.id);
       const bool recorded = e.cancel_requested || once;
@@ -148,7 +152,8 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
     }
     const bool applied = a.verdict == change_verdict::applied || a.verdict == change_verdict::already;
     if (applied && c.what == task_change::type::finish) {
-      out.push_back({c.id, c.fence, e.session, true, c.state == task_state::cancelled, e.taken});
+      const bool lost = c.reason == "lost" || c.reason == "quarantined"; // what its worker says of it after all is not what was recorded
+      out.push_back({c.id, c.fence, e.session, true, c.state == task_state::cancelled, e.taken || lost});
       if (c.state == task_state::succeeded && e.row.checkpoint) forgotten_.push_back({c.id, c.version, nullptr});
       const auto id = c.id;
       erase(id);
@@ -157,7 +162,7 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
     }
     if (!applied) {
       // Somebody else's change, or ours whose answer was lost: the row itself says which.
-      out.push_back({c.id, c.fence, e.session, false, false, !mutant("stale_said_recorded")});
+      out.push_back({c.id, c.fence, e.session, false, false, true});
       read_again.push_back(c.id);
       const auto id = c.id;
       const task_version lowest{c.version.attempt, c.version.losses + 1};
@@ -179,6 +184,7 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
       }
       e.row.run_at = a.run_at;
       e.row.reason = c.reason;
+      e.row.marked = {};
       if (e.cancel_requested) release(e);
       else put_back(e);
       break;

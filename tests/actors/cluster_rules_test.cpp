@@ -130,6 +130,23 @@ TEST_CASE_METHOD(cluster_fixture, "R8: a scan that is under way while a task fin
   CHECK(w->assigned().size() == 1);
 }
 
+TEST_CASE_METHOD(cluster_fixture, "R9: what is cancelled in a leader's first moment stays cancelled when its announce comes late") {
+  auto c = start_coordinator("c0");
+  advance(1ms);
+  REQUIRE(c.view->term() != 0);
+  new_task t;
+  t.id = uuid::make(wall());
+  t.spec = spec();
+  const auto row = store->insert({t}, 1s)->at(0).task;
+  REQUIRE(ask<cancel_answer>(c.actor, cancel_atom::value, t.id)->cancelled);
+  advance(300ms); // ticks go by, which sweep tombstones
+  caf::anon_send(c.actor, announce_atom::value, announcement{{row}, false});
+  settle();
+  auto w = connect(c, "w", 1);
+  advance_beating({w}, 200ms);
+  CHECK(w->assigned().empty());
+}
+
 TEST_CASE_METHOD(cluster_fixture, "the scan finds within a second what no announce brought (S5)") {
   auto c = start_coordinator("c0");
   advance(1s);

@@ -160,3 +160,37 @@ TEST_CASE("what a draining worker hands back unstarted goes elsewhere at once; w
   f.worker(2, 2, {"k"}, "j");
   CHECK(f.dispatch().size() == 2);
 }
+
+TEST_CASE("R16: an at_most_once task that a draining worker hands back unstarted goes elsewhere, marked anew") {
+  plan_fixture f;
+  f.worker(1, 1);
+  auto row = make_row(1, at(500), at(500));
+  row.delivery = delivery_mode::at_most_once;
+  row.max_attempts = 1;
+  f.announce(row);
+  REQUIRE(f.dispatch().empty());
+  const auto marked = f.record();
+  REQUIRE(marked.marked.size() == 1);
+  const auto given = marked.marked[0].tasks.at(0);
+  f.p.drain(1);
+  SECTION("never begun") {
+    CHECK(f.p.finished(1, f.result_of(given, run_outcome::returned)) == plan::result_verdict::settling);
+    const auto change = f.record().changes.at(0);
+    CHECK(change.what == task_change::type::retry);
+    CHECK_FALSE(change.burned);
+    f.worker(2, 1, {"k"}, "j");
+    REQUIRE(f.dispatch().empty());
+    const auto again = f.record();
+    REQUIRE(again.changes.at(0).what == task_change::type::mark);
+    REQUIRE(again.marked.size() == 1);
+    CHECK(again.marked[0].session == 2);
+    CHECK(again.marked[0].tasks.at(0).what.what.attempt == 2);
+  }
+  SECTION("begun all the same: it is lost") {
+    f.p.started(1, given.what.what.task, given.what.what.fence, f.now);
+    f.p.finished(1, f.result_of(given, run_outcome::returned));
+    const auto done = f.record();
+    CHECK(done.changes.at(0).reason == "lost");
+    CHECK(done.settled.at(0).stale); // lost is what was recorded, not what the worker said
+  }
+}

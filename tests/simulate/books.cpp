@@ -22,7 +22,8 @@ std::string word(run_outcome o) {
 
 std::string_view to_string(broken b) {
   static constexpr std::string_view names[] = {"lost",  "recorded_twice", "stale_applied", "early", "over_credit", "over_limit",
-                                               "stuck", "at_most_once",   "cancelled_ran", "rerun", "two_leaders", "forgotten", "unrecorded"};
+                                               "stuck", "at_most_once",   "cancelled_ran", "rerun", "two_leaders", "forgotten", "unrecorded",
+                                               "stale_start"};
   return names[static_cast<std::size_t>(b)];
 }
 
@@ -102,8 +103,12 @@ void books::changed(const task_change& c, const change_answer& answer) {
       fault(broken::stale_applied, c.id,
             "the outcome of the run " + c.fence.str() + " was recorded, and the run that counts is " +
                 (e.held ? e.held->what.fence.str() : std::string("none")));
+    if (!e.arrived.contains(c.fence) && !(c.failure && c.failure->code == "heartbeat"))
+      fault(broken::stale_applied, c.id, "the outcome of the run " + c.fence.str() + " was recorded, and nobody has said one");
     if (c.state == task_state::succeeded && c.what == task_change::type::finish && c.result.find(c.fence.str()) == c.result.npos)
       fault(broken::stale_applied, c.id, "the result of another run was recorded as that of " + c.fence.str() + ": " + c.result);
+  } else if (c.what == task_change::type::lose || c.reason == "lost" || c.reason == "quarantined") {
+    e.lost.insert(c.fence.str());
   } else if (!c.fence.none()) {
     e.settled.insert(c.fence);
   }
@@ -141,6 +146,7 @@ void books::reopened(const task& row) {
   if (!e.finished) fault(broken::recorded_twice, row.id, "it was put back to work before its end");
   e.finished = e.told_cancelled = false;
   e.row = row;
+  e.starts[row.attempt];
 }
 
 void books::settings(const queue_settings& s) { queues_[s.name].log.emplace_back(world_.now(), s); }
@@ -180,6 +186,7 @@ void books::results_arrive(const session& s, const finished_tasks& results) {
     auto& e = at(r.what.what.task);
     world_.tell(r.what.what.task, "the result of " + s.worker + " arrives, run " + r.what.what.fence.str() + ": " +
                                       word(r.outcome));
+    e.arrived.insert(r.what.what.fence);
     if (e.held && e.held->what == r.what.what) e.held->done = true;
   }
 }
@@ -284,10 +291,12 @@ void books::started(const std::string& worker, const execution& x, std::size_t r
   auto& e = at(x.task);
   world_.tell(x.task, worker + " starts it, run " + x.fence + ", attempt " + std::to_string(x.attempt));
   e.ran.insert(x.fence);
+  if (e.lost.contains(x.fence) && !world_.clock_stepped_lately())
+    fault(broken::stale_start, x.task, worker + " begins with the run " + x.fence + ", whose loss is committed");
   if (running > slots)
     fault(broken::over_credit, x.task, worker + " runs " + std::to_string(running) + " tasks on " + std::to_string(slots) + " slots");
-  if (e.row.delivery == delivery_mode::at_most_once && ++e.starts[x.attempt] > 1)
-    fault(broken::at_most_once, x.task, "the attempt " + std::to_string(x.attempt) + " started twice");
+  if (e.row.delivery == delivery_mode::at_most_once && ++std::prev(e.starts.upper_bound(x.attempt))->second > 1)
+    fault(broken::at_most_once, x.task, "it started twice");
   if (e.told_cancelled && !world_.clock_stepped_lately()) fault(broken::cancelled_ran, x.task, "it started after a client was told that it is cancelled");
 }
 

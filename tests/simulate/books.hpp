@@ -25,6 +25,7 @@ enum class broken : std::uint8_t {
   two_leaders,     // handed out by a leader whose term was over
   forgotten,       // run by a worker that lived on and did not tell its outcome
   unrecorded,      // a worker was told "recorded" of what was not, or a client "finished" of what was not
+  stale_start,     // a worker began with a run after it was committed as lost
   count_,
 };
 std::string_view to_string(broken b);
@@ -87,8 +88,10 @@ private:
     task row; // as committed; meaningless once finished
     bool stored = false, acknowledged = false, finished = false, told_cancelled = false, was_cancelled = false, has_ended = false;
     task_state state = task_state::scheduled;
-    std::set<fence> settled; // runs whose outcome is committed
-    std::map<std::int32_t, int> starts;
+    std::set<fence> settled; // runs whose outcome is committed,
+    std::set<std::string> lost; // or their loss
+    std::set<fence> arrived; // runs whose result a coordinator has heard
+    std::map<std::int32_t, int> starts{{0, 0}}; // of at_most_once, since it was stored or put back to work with that attempt
     std::set<std::string> ran; // fences of runs that started
     std::optional<holding> held;
   };

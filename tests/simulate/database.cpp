@@ -13,6 +13,7 @@ struct course {
   bool hangs = false;    // the answer comes when the call's time is over
   duration open{0};      // a write stays open this long before it commits,
   bool given_up = false; // and its client does not wait for that
+  std::function<void(const std::shared_ptr<part>&)> struck; // what happens to the client meanwhile
 };
 
 course draw(chance& dice, const database_weather& weather, database::lane_kind kind) {
@@ -71,7 +72,13 @@ private:
 
   void start() {
     busy_ = true;
-    const auto c = draw(base_.world_.dice, base_.weather, kind_);
+    auto weather = base_.weather;
+    weather.down = weather.down || home_->database_away > 0;
+    auto c = draw(base_.world_.dice, weather, kind_);
+    if (kind_ == database::lane_kind::leader_writes && base_.in_next_write && c.fate == store_fate::good) {
+      c.open = base_.world_.dice.between(milliseconds(1'000), milliseconds(5'000));
+      c.struck = std::exchange(base_.in_next_write, nullptr);
+    }
     if (c.fate != store_fate::good || c.open.count()) ++base_.faults;
     base_.world_.after(c.there, [me = shared_from_this(), c, what = waiting_.front().what] { me->arrive(c, what); });
   }
@@ -90,6 +97,7 @@ private:
     };
     late_ = base_.begin_write(c.open, end);
     if (c.given_up) reply(run(what, store_fate::unanswered, 0), c.back);
+    if (c.struck) c.struck(home_);
   }
 
   bool lease_is_over() const {

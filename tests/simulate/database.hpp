@@ -29,6 +29,8 @@ public:
 
   const std::shared_ptr<memory_database> memory;
   database_weather weather;
+  /// Once, in the middle of the next write of a leader, which then stays open for seconds: its process.
+  std::function<void(const std::shared_ptr<part>&)> in_next_write;
   std::size_t faults = 0;
 
 private:

@@ -74,6 +74,12 @@ void network::open(const worker_place& who, const std::string& address, std::uin
   });
 }
 
+void network::note_results(const books::session& who, const finished_tasks& results) {
+  auto& kept = results_[{who.worker, who.incarnation}];
+  for (const auto& r : results.results) kept.push_back(r);
+  while (kept.size() > 20) kept.pop_front();
+}
+
 std::shared_ptr<stream> network::any_stream() {
   std::vector<std::shared_ptr<stream>> open;
   for (const auto& s : streams_)

@@ -42,6 +42,10 @@ public:
   std::shared_ptr<coordinator_dialer> dialer(worker_place who);
   coordinator_actor route(const std::shared_ptr<part>& home, std::vector<std::string> addresses);
 
+  /// The last results that this process of the worker has sent.
+  void note_results(const books::session& who, const finished_tasks& results);
+  const std::deque<run_result>& results_of(const books::session& who) { return results_[{who.worker, who.incarnation}]; }
+
   // -- faults --------------------------------------------------------------------------------------------------------
   /// One stream that is open, drawn; nullptr: there is none.
   std::shared_ptr<stream> any_stream();
@@ -68,6 +72,7 @@ private:
   std::map<std::string, seat> seats_;
   std::vector<std::shared_ptr<stream>> streams_;
   std::multiset<std::pair<std::string, std::string>> apart_;
+  std::map<std::pair<std::string, std::string>, std::deque<run_result>> results_;
   std::uint64_t number_ = 0;
 };
 

@@ -159,7 +159,7 @@ caf::behavior route(self_ptr self, network* net, std::shared_ptr<part> home, std
       [self](set_queue_atom a, const queue_change& c) { return ask<settings_answer>(self, call_limit, a, c); },
       [self](workers_atom a) { return ask<workers_answer>(self, call_limit, a); },
       [self](drain_atom a, const std::string& id) { return ask<done_answer>(self, call_limit, a, id); },
-      [self](route_step& step) { step.run(); },
+      [](route_step& step) { step.run(); },
   };
 }
 

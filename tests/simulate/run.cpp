@@ -13,7 +13,7 @@ std::vector<worker_plan> workers(chance& dice) {
   std::vector<worker_plan> out(static_cast<std::size_t>(dice.between(1, 4)));
   for (auto& w : out) {
     w.slots = static_cast<std::int32_t>(dice.between(1, 4));
-    w.prefetch = dice.one_in(3) ? static_cast<std::int32_t>(dice.between(1, 4)) : 0;
+    w.prefetch = dice.one_in(2) ? static_cast<std::int32_t>(dice.between(1, 4)) : 0;
     w.kinds = {"a", "b", "c"};
     if (&w != &out.front() && dice.one_in(3)) w.kinds.resize(static_cast<std::size_t>(dice.between(1, 2)));
     if (&w != &out.front() && dice.one_in(4)) w.queues = {"q0", "q1"};
@@ -41,6 +41,8 @@ verdict run(std::uint64_t seed) {
   books told(w);
   cluster all(w, told, static_cast<std::size_t>(w.dice.between(1, 2)), 2, workers(w.dice));
   all.config = config(w.dice);
+  const milliseconds lengths[] = {milliseconds(60), milliseconds(60), milliseconds(15), milliseconds(1'500)}; // the last: queues form behind slots
+  all.how->typical = lengths[w.dice.below(4)];
   clients people(w, told, all);
   troubles wrong(w, all);
 

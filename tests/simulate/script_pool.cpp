@@ -57,7 +57,7 @@ script_pool_actor::behavior_type pool(self_ptr self, world* w, books* b, std::sh
         if (s.home->dead) return promise; // only its mailbox is being emptied
         s.runs[what.run] = promise;
         s.told->started(s.worker, what, s.runs.size(), s.slots);
-        const auto length = s.how->calm ? duration(milliseconds(1)) : s.all->dice.one_in(20) ? s.all->dice.between(milliseconds(500), milliseconds(6'000)) : s.all->dice.tailed(s.how->typical);
+        const auto length = s.how->calm ? duration(milliseconds(1)) : s.all->dice.one_in(20) ? s.all->dice.between(milliseconds(500), milliseconds(10'000)) : s.all->dice.tailed(s.how->typical);
         end(self, what.run, outcome(s, what), length);
         return promise;
       },

@@ -10,7 +10,7 @@ namespace taskmaster::simulate {
 struct script {
   bool calm = false; // every run succeeds at once
   std::int64_t fails = 12, defers = 4, refuses = 2, times_out = 2; // percent
-  duration typical = milliseconds(60);
+  duration typical = milliseconds(60); // length of a run; one in twenty takes seconds
 };
 
 struct script_end {

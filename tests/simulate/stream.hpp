@@ -15,6 +15,8 @@ public:
   void close_worker_end();
   void stall(bool up, bool down);
   void release();
+  /// One of the results that this worker's process has sent is sent once more, if there is one.
+  void say_again();
   /// The connection is gone.
   void snap(bool coordinator_hears, bool worker_hears, duration coordinator_after, duration worker_after);
   bool open() const { return !coordinator_closed_ && !worker_closed_; }

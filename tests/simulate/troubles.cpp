@@ -1,11 +1,15 @@
 #include "tests/simulate/troubles.hpp"
 
+#include "tests/simulate/stream.hpp"
+
 namespace taskmaster::simulate {
 
 troubles::troubles(world& w, cluster& c) : world_(w), cluster_(c) {
   const trouble all[] = {&troubles::kill_scheduler, &troubles::kill_coordinator, &troubles::kill_worker,   &troubles::stop_coordinator,
                          &troubles::stop_worker,    &troubles::freeze_process,   &troubles::freeze_one_actor, &troubles::break_stream,
-                         &troubles::stall_stream,   &troubles::part_ways,        &troubles::outage,        &troubles::bad_weather};
+                         &troubles::stall_stream,   &troubles::part_ways,        &troubles::outage,        &troubles::bad_weather,
+                         &troubles::cut_from_database, &troubles::strike_in_a_write, &troubles::say_again,
+                         &troubles::freeze_worker};
   for (const auto t : all)
     if (w.dice.one_in(2)) menu_.push_back(t);
   if (w.dice.one_in(6)) menu_.push_back(&troubles::step_clock);
@@ -36,6 +40,7 @@ void troubles::live(steady_time end) {
 
 void troubles::cease() {
   ceased_ = true;
+  cluster_.base.in_next_write = nullptr;
   const auto typical = cluster_.base.weather.typical;
   cluster_.base.weather = {};
   cluster_.base.weather.typical = std::min<duration>(typical, milliseconds(2));
@@ -112,6 +117,14 @@ void troubles::freeze_process() {
   }
 }
 
+/// For longer than a leader waits for it, while what runs beside it ends.
+void troubles::freeze_worker() {
+  const auto& p = cluster_.workers[world_.dice.below(cluster_.workers.size())].home;
+  if (p->dead || p->frozen) return;
+  ++faults_;
+  world_.freeze(p, world_.dice.between(milliseconds(4'000), milliseconds(9'000)));
+}
+
 void troubles::freeze_one_actor() {
   if (const auto p = any_process()) {
     ++faults_;
@@ -149,6 +162,37 @@ void troubles::outage() {
     cluster_.base.weather.down = false;
     world_.tell("the database is back");
   });
+}
+
+/// One process alone: it still reaches the others.
+void troubles::cut_from_database() {
+  const auto p = world_.dice.one_in(2) && cluster_.leader() ? cluster_.leader()->home : any_process();
+  if (!p) return;
+  ++faults_;
+  const auto span = a_while();
+  world_.tell(p->name + " does not reach the database for " + format_duration(span));
+  ++p->database_away;
+  world_.after(span, [p] { --p->database_away; });
+}
+
+/// A leader dies or stands still while a write of its is open, as by kill -9 or SIGSTOP in the middle of a transaction.
+void troubles::strike_in_a_write() {
+  cluster_.base.in_next_write = [this](const std::shared_ptr<part>& home) {
+    ++faults_;
+    world_.tell("a write of " + home->name + " stays open");
+    if (!world_.dice.one_in(3)) return world_.freeze(home, world_.dice.between(milliseconds(500), milliseconds(6'000)));
+    cluster_.kill(home);
+    for (std::size_t i = 0; i < cluster_.coordinators.size(); ++i)
+      if (cluster_.coordinators[i].home == home)
+        world_.after(a_while(), [this, i, home] {
+          if (cluster_.coordinators[i].home == home) cluster_.start_coordinator(i);
+        });
+  };
+}
+
+/// A worker says a result once more, long after; by then it may be of an earlier run.
+void troubles::say_again() {
+  if (const auto s = cluster_.net.any_stream()) s->say_again();
 }
 
 void troubles::bad_weather() {

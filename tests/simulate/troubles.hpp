@@ -21,11 +21,15 @@ private:
   void stop_coordinator();
   void stop_worker();
   void freeze_process();
+  void freeze_worker();
   void freeze_one_actor();
   void break_stream();
   void stall_stream();
   void part_ways();
   void outage();
+  void cut_from_database();
+  void strike_in_a_write();
+  void say_again();
   void bad_weather();
   void step_clock();
   std::shared_ptr<part> any_process();

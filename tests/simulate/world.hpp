@@ -44,6 +44,7 @@ struct part {
   explicit part(std::string n) : name(std::move(n)) {}
   std::string name;
   bool frozen = false, dead = false;
+  int database_away = 0; // for this process alone: how many troubles keep it away
   std::vector<caf::strong_actor_ptr> actors; // kept, so that no address is used twice while somebody may look one up
 };
 
