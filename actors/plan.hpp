@@ -407,6 +407,8 @@ private:
   void watch(entry& e, timestamp now);
   void unwatch(entry& e);
   void send_marked(entry& e, timestamp now, std::string_view secret, std::vector<hand_out>& marked);
+  /// It was given to a session and is not sent to it after all.
+  void take_back(entry& e);
   void adopt(entry& e, session_id id, const taskmaster::fence& f, timestamp now);
   void ready(session_id id);
   const std::vector<signature*>& takers(bucket& b);

@@ -163,6 +163,7 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
     if (!applied) {
       // Somebody else's change, or ours whose answer was lost: the row itself says which.
       out.push_back({c.id, c.fence, e.session, false, false, true});
+      if (e.state == entry_state::marking) take_back(e);
       read_again.push_back(c.id);
       const auto id = c.id;
       const task_version lowest{c.version.attempt, c.version.losses + 1};
@@ -210,9 +211,20 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
   }
 }
 
+void plan::take_back(entry& e) {
+  if (const auto s = sessions_.find(e.session); s != sessions_.end()) {
+    s->second.tasks.erase(e.row.id);
+    ++s->second.credit; // its worker grants a slot again only after a run
+    ready(e.session);
+  }
+  e.session = 0;
+  e.fence = {};
+}
+
 void plan::send_marked(entry& e, timestamp now, std::string_view secret, std::vector<hand_out>& marked) {
   const auto s = sessions_.find(e.session);
   if (e.cancel_requested) {
+    take_back(e);
     finish(e, task_state::cancelled, "cancelled");
   } else if (s == sessions_.end() || !s->second.connected) {
     if (!e.row.marked.none()) return lose(e); // R16: sent on the session that had the credit, or never

@@ -330,6 +330,27 @@ TEST_CASE("R16: when the session went while it was being marked, the task ends l
   CHECK(f.dispatch().empty());
 }
 
+TEST_CASE("R16: what is cancelled, or turns out to be changed, while it is being marked gives its slot back") {
+  plan_fixture f;
+  f.worker(1, 1);
+  auto once = make_row(1, at(0), at(500)), next = make_row(2, at(1), at(500)), last = make_row(3, at(2), at(500));
+  once.delivery = next.delivery = delivery_mode::at_most_once;
+  for (const auto& t : {once, next, last}) f.announce(t);
+  CHECK(f.dispatch().empty());
+  CHECK(f.p.cancel(once.id).step == plan::cancel_step::requested);
+  CHECK(f.record().marked.empty()); // the mark is there, and it is not sent
+  const auto end = f.record();
+  REQUIRE(end.changes.size() == 1);
+  CHECK(end.changes[0].state == task_state::cancelled);
+  CHECK(end.changes[0].fence.none()); // no run of it ever was
+  CHECK(f.dispatch().empty());
+  CHECK(f.record(change_verdict::stale).marked.empty()); // another leader has changed the next one
+  const auto given = f.dispatch();
+  REQUIRE(given.size() == 1);
+  CHECK(given[0].what.what.task == last.id);
+  CHECK(f.p.audit() == "");
+}
+
 TEST_CASE("R16: a mark that nobody claims ends lost after the grace") {
   plan_fixture f(true);
   auto row = make_row(1, at(-10), at(-10));

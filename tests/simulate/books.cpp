@@ -9,7 +9,6 @@ namespace {
 /// A clock bound 200 ppm slow and a tick are never the reason that something is early; nothing is allowed for them.
 constexpr auto takeover_grace = milliseconds(900);
 constexpr auto on_its_way = milliseconds(300);
-constexpr auto told_slack = milliseconds(1'500);
 /// What a coordinator that stood still for a while may still say by what it knew before.
 constexpr auto thaw_slack = seconds(15);
 
@@ -149,7 +148,17 @@ void books::reopened(const task& row) {
   e.starts[row.attempt];
 }
 
-void books::settings(const queue_settings& s) { queues_[s.name].log.emplace_back(world_.now(), s); }
+void books::settings(const queue_settings& s) {
+  world_.tell("the queue " + s.name + " is set: " + (s.concurrency ? std::to_string(*s.concurrency) : "any") + " at a time, " + std::to_string(s.key_concurrency) + " of a key" +
+              (s.paused || !s.paused_kinds.empty() || !s.paused_keys.empty() ? ", something paused" : ""));
+  queues_[s.name].log.push_back({s, {}});
+}
+
+void books::told_settings(const queue_settings& s) {
+  auto& log = queues_[s.name].log;
+  const auto it = std::find_if(log.rbegin(), log.rend(), [&](const queue_book::change& c) { return c.settings == s; });
+  if (it != log.rend() && !it->told) it->told = world_.now();
+}
 
 void books::new_term(std::uint64_t term) {
   world_.tell("term " + std::to_string(term) + " begins");
@@ -252,9 +261,9 @@ void books::told_recorded(const session& s, const taskmaster::acknowledged& a) {
 
 void books::check_limits(const uuid& id, const entry& e) {
   if (world_.clock_stepped_lately()) return;
-  const auto slack = world_.froze_within(thaw_slack) ? duration(thaw_slack) : duration(told_slack);
-  // The most generous of the settings that were in force a moment ago.
-  queue_settings generous;
+  const auto slack = world_.froze_within(thaw_slack) ? duration(thaw_slack) : duration(on_its_way);
+  // The most generous of the settings since the last of which a client was told: what is committed while its answer is lost may not be in force
+  // yet, whatever the time.
   bool open = false;
   std::optional<std::int64_t> most = 0;
   std::int64_t key_most = 0;
@@ -265,10 +274,10 @@ void books::check_limits(const uuid& id, const entry& e) {
     else if (most) most = std::max(*most, *q.concurrency);
     key_most = std::max(key_most, q.key_concurrency);
   };
-  bool earlier = false; // the setting that was in force when the slack began counts too
+  bool earlier = false;
   for (auto it = log.rbegin(); it != log.rend() && !earlier; ++it) {
-    consider(it->second);
-    earlier = it->first + slack <= world_.now();
+    consider(it->settings);
+    earlier = it->told && *it->told + slack <= world_.now();
   }
   if (!earlier) consider(queue_settings{});
   if (!open) fault(broken::over_limit, id, "it was handed out from a paused queue, or as a paused kind or key");

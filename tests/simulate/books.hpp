@@ -44,6 +44,7 @@ public:
   void changed(const task_change& change, const change_answer& answer);
   void reopened(const task& row);
   void settings(const queue_settings& s);
+  void told_settings(const queue_settings& s); // a client was told that they are in force
   void new_term(std::uint64_t term);
 
   // -- links: `stream` numbers one dialled connection ----------------------------------------------------------------
@@ -101,7 +102,11 @@ private:
   void check_limits(const uuid& id, const entry& e);
 
   struct queue_book {
-    std::vector<std::pair<steady_time, queue_settings>> log;
+    struct change {
+      queue_settings settings;
+      std::optional<steady_time> told;
+    };
+    std::vector<change> log;
   };
   world& world_;
   std::map<uuid, entry> tasks_;

@@ -172,8 +172,8 @@ void clients::set(queue_change change, bool insist) {
     };
     self->request(any_scheduler(), patience, set_queue_atom::value, change)
         .then(
-            [again](const queue_answer& a) {
-              if (!a) again();
+            [this, again](const queue_answer& a) {
+              a ? books_.told_settings(a->settings) : again();
             },
             [again](const caf::error&) { again(); });
   });

@@ -16,9 +16,10 @@ void print(const event_line& line) {
 }
 
 /// What happened to the guilty task, and to the cluster around it.
-void tell(const verdict& v) {
+void tell(const verdict& v, bool whole) {
   std::printf("seed %llu: %s: task %s: %s\n", static_cast<unsigned long long>(v.seed), std::string(to_string(v.first->what)).c_str(),
               v.first->task.str().c_str(), v.first->sentence.c_str());
+  if (!whole) return;
   for (const auto& line : v.story)
     if (line.task == v.first->task || line.task.nil()) print(line);
   std::printf("again: simulate --seed %llu --trace\n", static_cast<unsigned long long>(v.seed));
@@ -59,7 +60,7 @@ int main(int argc, char** argv) {
     }
     if (trace)
       for (const auto& line : v.story) print(line);
-    if (v.first && ++bad <= 3) tell(v);
+    if (v.first) tell(v, ++bad <= 3); // three stories are enough to read
     if (*one) std::printf("hash=%016llx steps=%zu\n", static_cast<unsigned long long>(v.hash), v.steps);
     if (!twice) continue;
     const auto again = run(s);
