@@ -85,8 +85,7 @@ void coordinator_state::load(const leader_lease& lease) {
 void coordinator_state::take_over(const leader_lease& lease, loaded& what) {
   awaited_.clear();
   for (const auto& s : what.sessions) awaited_.emplace(s.worker, s.incarnation);
-  plan_.lead(lease, !awaited_.empty());
-  plan_.sweep(steady());
+  plan_.lead(lease, !awaited_.empty(), steady());
   plan_.load_settings(what.settings);
   plan_.load_buckets(what.buckets);
   schedules_.load(std::move(what.schedules), now());

@@ -11,8 +11,9 @@ namespace taskmaster {
 
 plan::plan(plan_options options) : options_(options), chance_(options.seed) {}
 
-void plan::lead(const leader_lease& lease, bool grace) {
+void plan::lead(const leader_lease& lease, bool grace, steady_time now) {
   resign();
+  clock_ = now;
   term_ = lease.term;
   previous_term_ = lease.previous_term;
   sequence_ = 0;

@@ -70,8 +70,8 @@ public:
   // -- leading -------------------------------------------------------------------------------------------------------
 
   /// Starts afresh as the leader of this term. With `grace`, what was due and stored before `lease.now` may still be held by a
-  /// worker of an earlier leader and waits for end_grace().
-  void lead(const leader_lease& lease, bool grace);
+  /// worker of an earlier leader and waits for end_grace(). `now`: what is let go before the first sweep() is remembered from then on.
+  void lead(const leader_lease& lease, bool grace, steady_time now);
   /// Forgets everything.
   void resign();
   bool in_grace() const { return grace_; }

@@ -21,8 +21,7 @@ struct limits_fixture {
   explicit limits_fixture(plan_options o = {}) : options(o), p(o) { lead(false); }
 
   void lead(bool grace) {
-    p.lead({term, term - 1, now - std::chrono::milliseconds(1), secret}, grace);
-    p.sweep(clock);
+    p.lead({term, term - 1, now - std::chrono::milliseconds(1), secret}, grace, clock);
   }
   void set(const std::string& queue, const std::function<void(queue_settings&)>& change) {
     auto s = p.settings_of(queue);

@@ -27,8 +27,7 @@ struct plan_fixture {
   steady_time clock{std::chrono::hours(1)};
 
   explicit plan_fixture(bool grace = false, plan_options options = {}) : p(options) {
-    p.lead({20, 19, at(0), secret}, grace);
-    p.sweep(clock);
+    p.lead({20, 19, at(0), secret}, grace, clock);
   }
 
   session_id worker(session_id id, std::int32_t credit, std::vector<std::string> kinds = {"k"}, const std::string& incarnation = "i") {

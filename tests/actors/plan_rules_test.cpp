@@ -78,7 +78,7 @@ TEST_CASE("R8: a row that commits while a refill is under way is not lost betwee
   small.window_rows = 2;
   small.window_low = 2;
   f.p = plan(small);
-  f.p.lead({20, 19, at(0), "s"}, false);
+  f.p.lead({20, 19, at(0), "s"}, false, f.clock);
   f.p.load_buckets({{"default", "k", 0}});
   const auto refill = f.p.take_refills(1);
   const auto late = make_row(5, at(150), at(900)); // not in the refill's snapshot, met by a scan first

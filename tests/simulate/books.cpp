@@ -9,6 +9,7 @@ namespace {
 /// A clock bound 200 ppm slow and a tick are never the reason that something is early; nothing is allowed for them.
 constexpr auto takeover_grace = milliseconds(900);
 constexpr auto on_its_way = milliseconds(300);
+constexpr auto mark_takes = milliseconds(5'000); // the deadline of a write
 /// What a coordinator that stood still for a while may still say by what it knew before.
 constexpr auto thaw_slack = seconds(15);
 
@@ -162,7 +163,7 @@ void books::told_settings(const queue_settings& s) {
 
 void books::new_term(std::uint64_t term) {
   world_.tell("term " + std::to_string(term) + " begins");
-  term_ = term;
+  previous_term_ = std::exchange(term_, term);
   term_since_ = world_.now();
   term_since_by_database_ = world_.database_time();
 }
@@ -225,6 +226,7 @@ void books::assigned(const session& s, const assign& a) {
       fault(broken::early, c.task,
             "it was handed out " + format_duration(e.row.run_at - world_.database_time_at_most()) + " before its time by the database's clock");
     if (e.finished || version_of(e.row) != task_version{c.attempt, c.losses}) continue;
+    if (e.held && e.held->what.fence > c.fence) continue; // a proxy that lagged says it, to a stream that is closed by now
     hold(e, {c, s, c.fence.term, false});
     check_limits(c.task, e);
   }
@@ -234,13 +236,16 @@ void books::welcomed(const session& s, const welcome& w) {
   for (const auto& c : w.keep) {
     world_.tell(c.task, s.worker + " is to keep it, run " + c.fence.str());
     auto& e = at(c.task);
+    e.kept[c.fence] = w.term;
     if (w.term >= term_ && !e.finished && version_of(e.row) == task_version{c.attempt, c.losses}) hold(e, {c, s, w.term, false});
   }
   for (const auto& c : w.drop) {
     world_.tell(c.task, s.worker + " is to drop it, run " + c.fence.str());
     const auto& e = at(c.task);
-    // What its workers still had was not the new leader's to give before the grace was over.
-    if (w.term == term_ && world_.now() < term_since_ + takeover_grace && !e.finished && version_of(e.row) == task_version{c.attempt, c.losses} &&
+    // What the last leader's workers still had was not the new one's to give before the grace was over. Who missed a whole term is not waited for.
+    const auto kept = e.kept.find(c.fence);
+    const bool known = previous_term_ == (kept == e.kept.end() ? c.fence.term : kept->second);
+    if (known && w.term == term_ && world_.now() < term_since_ + takeover_grace && !e.finished && version_of(e.row) == task_version{c.attempt, c.losses} &&
         e.held && e.held->what.fence.term == term_ && e.row.run_at <= term_since_by_database_ && e.row.created_at <= term_since_by_database_ &&
         !world_.clock_stepped_lately())
       fault(broken::rerun, c.task, "it was given to another in the grace, and " + s.worker + " has come back with it");
@@ -261,7 +266,9 @@ void books::told_recorded(const session& s, const taskmaster::acknowledged& a) {
 
 void books::check_limits(const uuid& id, const entry& e) {
   if (world_.clock_stepped_lately()) return;
-  const auto slack = world_.froze_within(thaw_slack) ? duration(thaw_slack) : duration(on_its_way);
+  // At most once it was chosen when its mark was asked for, and counts as running from then on.
+  const bool marked = e.row.delivery == delivery_mode::at_most_once;
+  const auto slack = world_.froze_within(thaw_slack) ? duration(thaw_slack) : duration(marked ? mark_takes : on_its_way);
   // The most generous of the settings since the last of which a client was told: what is committed while its answer is lost may not be in force
   // yet, whatever the time.
   bool open = false;

@@ -94,6 +94,7 @@ private:
     std::set<fence> arrived; // runs whose result a coordinator has heard
     std::map<std::int32_t, int> starts{{0, 0}}; // of at_most_once, since it was stored or put back to work with that attempt
     std::set<std::string> ran; // fences of runs that started
+    std::map<fence, std::uint64_t> kept; // the last term whose leader let a worker keep that run
     std::optional<holding> held;
   };
   void fault(broken what, const uuid& task, std::string sentence);
@@ -115,7 +116,7 @@ private:
   std::map<std::string, uuid> keys_;
   std::map<std::uint64_t, std::int64_t> credit_; // by stream
   std::map<std::string, claim> claims_;          // by task and fence as text
-  std::uint64_t term_ = 0;
+  std::uint64_t term_ = 0, previous_term_ = 0;
   steady_time term_since_{};
   timestamp term_since_by_database_;
   std::array<std::size_t, static_cast<std::size_t>(broken::count_)> counts_{};
