@@ -38,11 +38,11 @@ void holdings::disconnected() {
   unsent_ = results_.end();
 }
 
-std::vector<std::uint64_t> holdings::welcomed(const welcome& w, steady_time now) {
+std::vector<std::uint64_t> holdings::welcomed(const welcome& w, steady_time asked) {
   welcomed_ = true;
   highest_term_ = std::max(highest_term_, w.term);
   lease_ = w.lease;
-  lease_until_ = now + w.lease;
+  lease_until_ = asked + w.lease;
   std::vector<std::uint64_t> stop;
   for (const auto& c : w.drop) {
     std::erase_if(queue_, [&](const assignment& a) { return names(a.what.what, c.task, c.fence); });

@@ -34,8 +34,9 @@ public:
     std::uint64_t run = 0;
     assignment what;
   };
-  /// Runs to be cancelled, because they run elsewhere or are finished.
-  std::vector<std::uint64_t> welcomed(const welcome& w, steady_time now);
+  /// Runs to be cancelled, because they run elsewhere or are finished. `asked`: when the hello was sent; the lease runs from then, since the
+  /// welcome may have lain unread while this process stood still.
+  std::vector<std::uint64_t> welcomed(const welcome& w, steady_time asked);
   /// Answered: what the worker asked at `asked` shows that the leader still counts on it.
   void heartbeat_answered(steady_time asked);
   void assigned(assign&& a);

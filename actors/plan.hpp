@@ -341,7 +341,7 @@ private:
     bool cancel_requested = false;
     bool editing = false; // settling, because of a change by hand
     bool silent = false;  // its worker was told to stop it for want of progress,
-    bool taken = false;   // and did not
+    bool taken = false;   // its run counts no more, whatever its worker says of it: it did not stop, or is given up as lost
     std::optional<timestamp> quiet_until; // stands in silences_
     std::uint32_t queue_place = 0, key_place = 0;
     session_id session = 0;

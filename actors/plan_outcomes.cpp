@@ -37,6 +37,7 @@ void plan::finish(entry& e, task_state state, std::string reason, std::optional<
 
 void plan::lose(entry& e) {
   const task_error failure{"lost", "the worker was lost while it had the task"};
+  e.taken = true;
   if (e.cancel_requested) return finish(e, task_state::cancelled, "cancelled", failure);
   if (e.row.delivery == delivery_mode::at_most_once) return finish(e, task_state::failed, "lost", failure);
   if (e.row.losses + 1 >= options_.quarantine_after)
@@ -152,8 +153,7 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
     }
     const bool applied = a.verdict == change_verdict::applied || a.verdict == change_verdict::already;
     if (applied && c.what == task_change::type::finish) {
-      const bool lost = c.reason == "lost" || c.reason == "quarantined"; // what its worker says of it after all is not what was recorded
-      out.push_back({c.id, c.fence, e.session, true, c.state == task_state::cancelled, e.taken || lost});
+      out.push_back({c.id, c.fence, e.session, true, c.state == task_state::cancelled, e.taken});
       if (c.state == task_state::succeeded && e.row.checkpoint) forgotten_.push_back({c.id, c.version, nullptr});
       const auto id = c.id;
       erase(id);

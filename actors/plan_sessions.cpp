@@ -119,8 +119,8 @@ plan::claim_verdict plan::claimed(session_id id, const claim& c, timestamp now, 
     adopt(e, id, c.fence, now);
     return claim_verdict::keep;
   case entry_state::settling:
-    if (e.fence != c.fence) return claim_verdict::drop;
-    e.session = id; // its result, or its loss, is on the way to the database
+    if (e.fence != c.fence || e.taken) return claim_verdict::drop; // a worker that may keep what is being recorded as lost would begin with it
+    e.session = id; // its result is on the way to the database
     return claim_verdict::keep;
   case entry_state::marking: return claim_verdict::drop;
   case entry_state::held:

@@ -40,7 +40,7 @@ void worker_state::dial() {
 void worker_state::opened(std::shared_ptr<coordinator_link> link) {
   link_ = std::move(link);
   welcomed_ = false;
-  heard_ = now();
+  heard_ = greeted_ = now();
   hello h;
   h.name = config_.name;
   h.incarnation = config_.incarnation;
@@ -91,7 +91,7 @@ void worker_state::hear(link_event& event) {
 
 void worker_state::hear_message(to_worker& message) {
   if (auto* w = std::get_if<welcome>(&message)) {
-    for (const auto run : hold.welcomed(*w, now())) self_->send(pool_, cancel_atom::value, run);
+    for (const auto run : hold.welcomed(*w, greeted_)) self_->send(pool_, cancel_atom::value, run);
     welcomed_ = true;
     failures_ = 0;
     lease_ = std::max<duration>(w->lease, 2 * w->heartbeat_interval);

@@ -96,7 +96,7 @@ private:
   duration lease_{0}; // as the welcome gave it
   duration heartbeat_interval_ = std::chrono::milliseconds(500);
   std::uint64_t beat_ = 0;
-  steady_time last_beat_{}, heard_{};
+  steady_time last_beat_{}, heard_{}, greeted_{};
   std::map<std::uint64_t, steady_time> asked_; // heartbeats not answered yet
   std::optional<caf::typed_response_promise<done_answer>> drained_;
 };

@@ -231,6 +231,21 @@ TEST_CASE("R11: a claim is adopted only with the row's version") {
   CHECK(f.p.claimed(1, c, f.now) == plan::claim_verdict::keep);
 }
 
+TEST_CASE("R11: who comes back with a run that is being recorded as lost has to drop it") {
+  plan_fixture f;
+  f.worker(1, 1);
+  auto row = make_row(1, at(500), at(500));
+  f.announce(row);
+  const auto given = f.dispatch();
+  REQUIRE(given.size() == 1);
+  f.p.close_session(1, 0, f.now);
+  f.worker(2, 0);
+  CHECK(f.p.claimed(2, given[0].what.what, f.now) == plan::claim_verdict::drop);
+  const auto answer = f.record();
+  REQUIRE(answer.settled.size() == 1);
+  CHECK(answer.settled[0].session == 1);
+}
+
 TEST_CASE("R11: claims of older terms wait for the end of the grace, and the greatest fence wins (S15)") {
   plan_fixture f(true);
   f.p.scanned({make_row(1, at(-10), at(-10))}, f.now);

@@ -94,6 +94,26 @@ TEST_CASE_METHOD(worker_fixture, "the leader that was silent is not the one dial
   CHECK(dialer->dialled == std::vector<std::string>{"a:1", "b:1", "a:1"});
 }
 
+TEST_CASE_METHOD(worker_fixture, "R14: the lease of a welcome runs from the hello it answers") {
+  advance(200ms);
+  advance(2s); // this process stood still, or the coordinator was loading
+  welcome_it();
+  assignment task;
+  task.what.what = claim{uuid::make(timestamp(1s)), 1, 0, {7, 1}};
+  task.kind = "k";
+  task.payload = std::make_shared<const std::string>("null");
+  say(assign{{task}});
+  const auto started = [&] {
+    return std::any_of(dialer->link->said.begin(), dialer->link->said.end(), [](const auto& m) { return std::holds_alternative<started_tasks>(m); });
+  };
+  CHECK_FALSE(started());
+  advance(100ms);
+  const auto said = dialer->link->said;
+  for (const auto& m : said)
+    if (const auto* beat = std::get_if<heartbeat>(&m)) say(heartbeat_answer{beat->sequence});
+  CHECK(started());
+}
+
 TEST_CASE_METHOD(worker_fixture, "a coordinator that is loading has four seconds for its welcome") {
   advance(3900ms);
   CHECK(dialer->dialled.size() == 1);

@@ -172,6 +172,7 @@ void books::new_term(std::uint64_t term) {
 
 void books::hello_arrives(const session& s, const hello& h) {
   credit_[s.stream] = h.credit;
+  newest_[{s.worker, s.incarnation}] = s.stream;
   // What this very process does not name it never received (R10).
   std::vector<uuid> gone;
   for (const auto& id : held_) {
@@ -226,7 +227,8 @@ void books::assigned(const session& s, const assign& a) {
       fault(broken::early, c.task,
             "it was handed out " + format_duration(e.row.run_at - world_.database_time_at_most()) + " before its time by the database's clock");
     if (e.finished || version_of(e.row) != task_version{c.attempt, c.losses}) continue;
-    if (e.held && e.held->what.fence > c.fence) continue; // a proxy that lagged says it, to a stream that is closed by now
+    if (e.held && e.held->what.fence > c.fence) continue; // a proxy that lagged says it, to a stream that is closed by now,
+    if (s.stream < newest_[{s.worker, s.incarnation}]) continue; // or to one that its worker has left for a newer one
     hold(e, {c, s, c.fence.term, false});
     check_limits(c.task, e);
   }

@@ -115,6 +115,7 @@ private:
   std::map<std::string, queue_book> queues_;
   std::map<std::string, uuid> keys_;
   std::map<std::uint64_t, std::int64_t> credit_; // by stream
+  std::map<std::pair<std::string, std::string>, std::uint64_t> newest_; // the last stream on which a process said hello
   std::map<std::string, claim> claims_;          // by task and fence as text
   std::uint64_t term_ = 0, previous_term_ = 0;
   steady_time term_since_{};
