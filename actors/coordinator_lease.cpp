@@ -1,6 +1,8 @@
 // Leading: taking over, the grace, the scan, housekeeping, stepping down (R1 to R3, R8).
 #include "actors/coordinator.hpp"
 
+#include "schema/mutant.hpp"
+
 #include <algorithm>
 #include <spdlog/spdlog.h>
 
@@ -93,7 +95,7 @@ void coordinator_state::take_over(const leader_lease& lease, loaded& what) {
   schedule_again_ = {};
   scan_from_ = what.scan;
   scanning_ = upkeep_running_ = recording_ = following_ = heard_ = false;
-  edges_ = true;
+  edges_ = !mutant("children_untold");
   told_all_ = false;
   refilling_ = 0;
   last_scan_ = steady();
@@ -184,7 +186,7 @@ void coordinator_state::tick() {
   if (!scanning_ && at - last_scan_ >= config_.scan_every) scan();
   if (at - last_audit_ >= audit_every) audit();
   scan_heard();
-  if (at - last_follow_up_ >= config_.scan_every) told_all_ = false; // what came through SQL, and what expires
+  if (at - last_follow_up_ >= config_.scan_every && !mutant("children_untold")) told_all_ = false; // what came through SQL, and what expires
   if (!upkeep_running_ && (last_upkeep_ == steady_time{} || at - last_upkeep_ >= config_.upkeep_every)) upkeep();
   const auto size = plan_.count();
   meters_->sessions.Set(static_cast<double>(sessions_.size()));

@@ -133,7 +133,7 @@ void plan::hand_to(signature& taker, line& l, turn& t) {
   q.finish = virtual_now_ + 1 / s.weight;
   // With no key in the queue there are no turns to take, and its kinds stand in one line by run_at.
   k.finish = q.keys.size() == 1 ? q.now : std::max(q.now, k.finish) + 1;
-  if (s.rate) q.meter.take(*s.rate, t.now);
+  if (s.rate && !(mutant("rate_not_taken") && sequence_ % 2)) q.meter.take(*s.rate, t.now);
   if (s.key_rate && !k.key.empty()) k.meter.take(*s.key_rate, t.now);
   assign_to(*entries_.at(l.head.id), id, t.secret, t.now, t.given);
   ready(id);

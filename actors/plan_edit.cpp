@@ -3,6 +3,7 @@
 #include "actors/plan.hpp"
 
 #include "schema/graph.hpp"
+#include "schema/mutant.hpp"
 
 namespace taskmaster {
 
@@ -13,6 +14,8 @@ plan::edit_decision plan::edit(const uuid& id, const task_edit& what, timestamp 
   auto& e = *it->second;
   switch (e.state) {
   case entry_state::assigned:
+    if (mutant("change_of_given")) break;
+    [[fallthrough]];
   case entry_state::marking: return {edit_step::running, {}, {}};
   case entry_state::settling: return {e.fence.none() ? edit_step::changing : edit_step::running, {}, {}};
   case entry_state::held: return {edit_step::changing, {}, {}}; // a worker of the last leader may have it
@@ -35,7 +38,10 @@ plan::edit_decision plan::edit_row(task row, const task_edit& what, timestamp no
   auto decision = edit(id, what, now);
   if (decision.step == edit_step::unknown && !decision.refused) decision.step = edit_step::changing; // the row read is older than what is known
   const auto it = entries_.find(id);
-  if (it != entries_.end() && it->second->state == entry_state::waiting && !it->second->placed) place(*it->second);
+  if (it != entries_.end() && it->second->state == entry_state::waiting && !it->second->placed) {
+    if (waits(it->second->row) && !mutant("refused_change_stays")) forget(it); // for other tasks; what is in the plan, follow_up would not bring
+    else place(*it->second);
+  }
   return decision;
 }
 
@@ -51,7 +57,8 @@ void plan::edit_failed(const uuid& id) {
   const auto it = entries_.find(id);
   if (it == entries_.end() || !it->second->editing) return;
   it->second->editing = false;
-  put_back(*it->second);
+  if (waits(it->second->row)) forget(it);
+  else put_back(*it->second);
 }
 
 } // namespace taskmaster

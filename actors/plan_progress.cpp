@@ -1,5 +1,6 @@
 // What runs say of themselves: progress, checkpoints, and the silence of those who promised progress.
 #include "actors/plan.hpp"
+#include "schema/mutant.hpp"
 
 namespace taskmaster {
 
@@ -17,6 +18,7 @@ void plan::progress(session_id id, const task_progress& p, timestamp now) {
 
 std::vector<kept_checkpoint> plan::take_checkpoints() {
   auto out = std::exchange(forgotten_, {});
+  if (mutant("checkpoint_not_kept")) return out;
   for (const auto& id : std::exchange(unsaved_, {})) {
     const auto it = entries_.find(id);
     if (it != entries_.end() && it->second->row.checkpoint) out.push_back({id, version_of(it->second->row), it->second->row.checkpoint});
@@ -26,7 +28,7 @@ std::vector<kept_checkpoint> plan::take_checkpoints() {
 
 void plan::watch(entry& e, timestamp now) {
   const auto limit = options_of(e.row.options).heartbeat_timeout;
-  if (limit == duration{0}) return;
+  if (limit == duration{0} || mutant("silence_unwatched")) return;
   unwatch(e);
   e.quiet_until = now + limit + options_.progress_slack;
   silences_.emplace(*e.quiet_until, e.row.id);

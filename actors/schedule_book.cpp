@@ -1,5 +1,7 @@
 #include "actors/schedule_book.hpp"
 
+#include "schema/mutant.hpp"
+
 #include <algorithm>
 
 namespace taskmaster {
@@ -139,6 +141,7 @@ void decide_round(schedule_round& round, timestamp now) {
     f.step = s.state.step;
     f.next = decision.next;
     for (const auto& t : decision.fire) f.tasks.push_back({uuid::make(now), t.instant, t.run_at});
+    if (!f.tasks.empty() && mutant("instant_dropped")) f.tasks.pop_back();
     f.ledger = std::move(decision.ledger);
     load += static_cast<double>(f.tasks.size()) / static_cast<double>(most) + static_cast<double>(f.ledger.size()) / 5'000;
     if (decision.cancel) round.cancel.insert(round.cancel.end(), open->second.begin(), open->second.end());

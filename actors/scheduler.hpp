@@ -97,6 +97,7 @@ private:
   };
 
   void flush(line& l);
+  uuid new_id() const;
   void replace(const std::shared_ptr<submission>& whole, std::size_t place, task_spec spec, int tries);
   void row_done(submission& whole);
   void committed(std::vector<share>& batch, expected<std::vector<inserted>>& answer);

@@ -47,7 +47,7 @@ caf::result<submit_answer> scheduler_state::submit(submit_request& request) {
     part.places.push_back(i);
     if (spec.options.policy == unique_policy::replace) part.replacing[i] = spec;
     auto print = spec.idempotency_key.empty() ? std::string() : fingerprint(spec);
-    part.tasks.push_back({config_.make_id ? config_.make_id() : uuid::make(wall_now()), std::move(spec), std::move(print)});
+    part.tasks.push_back({new_id(), std::move(spec), std::move(print)});
   };
   std::vector<bool> in_graph(request.specs.size());
   for (const auto& rows : graphs) {
@@ -156,6 +156,8 @@ void scheduler_state::row_done(submission& whole) {
   whole.promise.deliver(submit_answer(std::move(whole.answers)));
 }
 
+uuid scheduler_state::new_id() const { return config_.make_id ? config_.make_id() : uuid::make(wall_now()); }
+
 void scheduler_state::replace(const std::shared_ptr<submission>& whole, std::size_t place, task_spec spec, int tries) {
   // Only the leader changes a task, and only one that waits. One that runs keeps its key and is the answer; the key of one that has ended
   // meanwhile, or was handed out with scope while_waiting, is free, and the task is stored like any other.
@@ -181,7 +183,7 @@ void scheduler_state::replace(const std::shared_ptr<submission>& whole, std::siz
             tasks_ += 1;
             bytes_ += again.bytes;
             auto print = spec.idempotency_key.empty() ? std::string() : fingerprint(spec);
-            again.tasks.push_back({uuid::make(wall_now()), std::move(spec), std::move(print)});
+            again.tasks.push_back({new_id(), std::move(spec), std::move(print)});
             keyed_.waiting.push_back(std::move(again));
             flush(keyed_);
           },

@@ -1,5 +1,6 @@
 #include "schema/memory_database.hpp"
 
+#include "schema/graph.hpp"
 #include "schema/mutant.hpp"
 
 #include <algorithm>
@@ -188,6 +189,7 @@ void memory_database::keep(const kept_checkpoint& c) {
 std::optional<task> memory_database::edit(const task_edition& what) {
   const auto at = tasks.find(what.row.id);
   if (at == tasks.end()) return std::nullopt;
+  if (waits(at->second.task) != waits(what.row)) return std::nullopt; // released since it was read: its run_at is not that any more
   const auto next = task_version{what.of.attempt + 1, what.of.losses};
   if (version_of(at->second.task) == next) return planned(at->second); // this very edit, asked again
   if (version_of(at->second.task) != what.of) return std::nullopt;

@@ -33,6 +33,13 @@ mutants=(
   "credit_not_returned: a slot that is free again is not granted"
   "limit_miscounted: one more than the key's limit"
   "pause_ignored: a paused queue hands out"
+  "rate_not_taken: every second hand-out takes no token of the rate"
+  "change_of_given: a task that is handed out is changed by hand"
+  "refused_change_stays: a refused change leaves a task that waits for others in the plan"
+  "children_untold: a new leader does not tell those who wait for what has ended"
+  "silence_unwatched: nobody looks whether those report that promised to"
+  "checkpoint_not_kept: what a run left for the next is not written with its outcome"
+  "instant_dropped: a schedule moves past an instant without its task"
 )
 
 echo "building with planted faults (build/mutants)"

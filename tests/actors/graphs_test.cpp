@@ -302,3 +302,28 @@ TEST_CASE_METHOD(graphs, "ten thousand children in a request, and one who waits 
   for (const auto& a : w->assigned())
     if (a.what.what.task == ids.back()) CHECK(a.what.what.fence == w->assigned().back().what.what.fence);
 }
+
+TEST_CASE_METHOD(graphs, "a change that is refused, or fails, while a task waits for others does not keep it from running") {
+  start();
+  const auto ids = take({node("a"), node("b", {"a"})});
+  edit_request request;
+  request.id = ids[1];
+  SECTION("refused: its time is not its own yet") {
+    request.what.to.delay = 1s;
+    request.what.fields = {"delay"};
+    const auto answer = ask<edit_answer>(c.actor, edit_atom::value, request);
+    REQUIRE_FALSE(answer);
+    CHECK(answer.failure().code == ec::unprocessable);
+  }
+  SECTION("not written") {
+    request.what.to.priority = 3;
+    request.what.fields = {"priority"};
+    c.writes->fail = true;
+    CHECK_FALSE(ask<edit_answer>(c.actor, edit_atom::value, request));
+    c.writes->fail = false;
+  }
+  advance_beating({w}, 1s);
+  end(ids[0]);
+  advance_beating({w}, 2s);
+  CHECK(handed_out(ids[1]));
+}

@@ -9,9 +9,6 @@ namespace {
 /// A clock bound 200 ppm slow and a tick are never the reason that something is early; nothing is allowed for them.
 constexpr auto takeover_grace = milliseconds(900);
 constexpr auto on_its_way = milliseconds(300);
-constexpr auto mark_takes = milliseconds(5'000); // the deadline of a write
-/// What a coordinator that stood still for a while may still say by what it knew before.
-constexpr auto thaw_slack = seconds(15);
 
 std::string word(run_outcome o) {
   static constexpr const char* words[] = {"none", "succeeded", "failed", "refused", "deferred", "cancelled", "timeout", "returned"};
@@ -23,7 +20,7 @@ std::string word(run_outcome o) {
 std::string_view to_string(broken b) {
   static constexpr std::string_view names[] = {"lost",  "recorded_twice", "stale_applied", "early", "over_credit", "over_limit",
                                                "stuck", "at_most_once",   "cancelled_ran", "rerun", "two_leaders", "forgotten", "unrecorded",
-                                               "stale_start"};
+                                               "stale_start",  "graph", "schedule"};
   return names[static_cast<std::size_t>(b)];
 }
 
@@ -71,6 +68,7 @@ void books::stored(const new_task& wanted, const inserted& row) {
   if (e.stored) fault(broken::recorded_twice, row.task.id, "it was stored twice");
   e.stored = true;
   e.row = row.task;
+  e.group = options_of(row.task.options).group;
   const auto& key = wanted.spec.idempotency_key;
   if (!key.empty() && !keys_.emplace(key, row.task.id).second)
     fault(broken::recorded_twice, row.task.id, "the key " + key + " was stored before, as another task");
@@ -107,6 +105,8 @@ void books::changed(const task_change& c, const change_answer& answer) {
       fault(broken::stale_applied, c.id, "the outcome of the run " + c.fence.str() + " was recorded, and nobody has said one");
     if (c.state == task_state::succeeded && c.what == task_change::type::finish && c.result.find(c.fence.str()) == c.result.npos)
       fault(broken::stale_applied, c.id, "the result of another run was recorded as that of " + c.fence.str() + ": " + c.result);
+    if (const auto said = e.last_said.find(c.fence); said != e.last_said.end() && c.what == task_change::type::retry && e.checkpoint != said->second)
+      fault(broken::forgotten, c.id, "the checkpoint " + said->second + " came with the outcome of the run " + c.fence.str() + ", and was not kept with it");
   } else if (c.what == task_change::type::lose || c.reason == "lost" || c.reason == "quarantined") {
     e.lost.insert(c.fence.str());
   } else if (!c.fence.none()) {
@@ -118,6 +118,8 @@ void books::changed(const task_change& c, const change_answer& answer) {
   case task_change::type::finish:
     e.finished = e.has_ended = true;
     e.state = c.state;
+    e.ends.insert(c.state);
+    e.waiting = false;
     e.was_cancelled = e.was_cancelled || c.state == task_state::cancelled;
     break;
   case task_change::type::retry:
@@ -144,21 +146,9 @@ void books::reopened(const task& row) {
   auto& e = at(row.id);
   world_.tell(row.id, "committed: a client puts it back to work, attempt " + std::to_string(row.attempt));
   if (!e.finished) fault(broken::recorded_twice, row.id, "it was put back to work before its end");
-  e.finished = e.told_cancelled = false;
+  e.finished = e.told_cancelled = e.waiting = false;
   e.row = row;
   e.starts[row.attempt];
-}
-
-void books::settings(const queue_settings& s) {
-  world_.tell("the queue " + s.name + " is set: " + (s.concurrency ? std::to_string(*s.concurrency) : "any") + " at a time, " + std::to_string(s.key_concurrency) + " of a key" +
-              (s.paused || !s.paused_kinds.empty() || !s.paused_keys.empty() ? ", something paused" : ""));
-  queues_[s.name].log.push_back({s, {}});
-}
-
-void books::told_settings(const queue_settings& s) {
-  auto& log = queues_[s.name].log;
-  const auto it = std::find_if(log.rbegin(), log.rend(), [&](const queue_book::change& c) { return c.settings == s; });
-  if (it != log.rend() && !it->told) it->told = world_.now();
 }
 
 void books::new_term(std::uint64_t term) {
@@ -198,6 +188,7 @@ void books::results_arrive(const session& s, const finished_tasks& results) {
     world_.tell(r.what.what.task, "the result of " + s.worker + " arrives, run " + r.what.what.fence.str() + ": " +
                                       word(r.outcome));
     e.arrived.insert(r.what.what.fence);
+    if (r.checkpoint) e.last_said[r.what.what.fence] = *r.checkpoint;
     if (e.held && e.held->what == r.what.what) e.held->done = true;
   }
 }
@@ -226,11 +217,15 @@ void books::assigned(const session& s, const assign& a) {
     if (!e.finished && version_of(e.row) == task_version{c.attempt, c.losses} && e.row.run_at > world_.database_time_at_most())
       fault(broken::early, c.task,
             "it was handed out " + format_duration(e.row.run_at - world_.database_time_at_most()) + " before its time by the database's clock");
+    if (!e.finished && version_of(e.row) > task_version{c.attempt, c.losses} && !world_.froze_within(thaw_slack))
+      fault(broken::stale_applied, c.task, "it was handed out as it was before its last change");
     if (e.finished || version_of(e.row) != task_version{c.attempt, c.losses}) continue;
     if (e.held && e.held->what.fence > c.fence) continue; // a proxy that lagged says it, to a stream that is closed by now,
     if (s.stream < newest_[{s.worker, s.incarnation}]) continue; // or to one that its worker has left for a newer one
+    check_handed(t, e);
     hold(e, {c, s, c.fence.term, false});
     check_limits(c.task, e);
+    check_rate(c.task, e);
   }
 }
 
@@ -266,43 +261,6 @@ void books::told_recorded(const session& s, const taskmaster::acknowledged& a) {
   }
 }
 
-void books::check_limits(const uuid& id, const entry& e) {
-  if (world_.clock_stepped_lately()) return;
-  // At most once it was chosen when its mark was asked for, and counts as running from then on.
-  const bool marked = e.row.delivery == delivery_mode::at_most_once;
-  const auto slack = world_.froze_within(thaw_slack) ? duration(thaw_slack) : duration(marked ? mark_takes : on_its_way);
-  // The most generous of the settings since the last of which a client was told: what is committed while its answer is lost may not be in force
-  // yet, whatever the time.
-  bool open = false;
-  std::optional<std::int64_t> most = 0;
-  std::int64_t key_most = 0;
-  const auto& log = queues_[e.row.queue].log;
-  auto consider = [&](const queue_settings& q) {
-    open = open || (!q.paused && !q.paused_kinds.contains(e.row.kind) && !q.paused_keys.contains(e.row.concurrency_key));
-    if (!q.concurrency) most.reset();
-    else if (most) most = std::max(*most, *q.concurrency);
-    key_most = std::max(key_most, q.key_concurrency);
-  };
-  bool earlier = false;
-  for (auto it = log.rbegin(); it != log.rend() && !earlier; ++it) {
-    consider(it->settings);
-    earlier = it->told && *it->told + slack <= world_.now();
-  }
-  if (!earlier) consider(queue_settings{});
-  if (!open) fault(broken::over_limit, id, "it was handed out from a paused queue, or as a paused kind or key");
-  std::int64_t in_queue = 0, in_key = 0;
-  for (const auto& other : held_) {
-    const auto& o = tasks_.at(other);
-    if (o.row.queue != e.row.queue || o.held->done || o.held->term != e.held->term) continue;
-    ++in_queue;
-    if (o.row.concurrency_key == e.row.concurrency_key) ++in_key;
-  }
-  if (most && in_queue > *most)
-    fault(broken::over_limit, id, "with it " + std::to_string(in_queue) + " tasks of the queue " + e.row.queue + " are handed out, its limit is " + std::to_string(*most));
-  if (!e.row.concurrency_key.empty() && in_key > key_most)
-    fault(broken::over_limit, id, "with it " + std::to_string(in_key) + " tasks of the key " + e.row.concurrency_key + " are handed out, the limit is " + std::to_string(key_most));
-}
-
 // -- executors ---------------------------------------------------------------------------------------------------------
 
 void books::started(const std::string& worker, const execution& x, std::size_t running, std::size_t slots) {
@@ -321,6 +279,8 @@ void books::started(const std::string& worker, const execution& x, std::size_t r
 // -- the end -----------------------------------------------------------------------------------------------------------
 
 bool books::all_finished() const {
+  for (const auto& [name, s] : schedules_)
+    if (s.state.next_at || s.state.buffered) return false;
   return std::all_of(tasks_.begin(), tasks_.end(), [](const auto& t) { return t.second.finished || !t.second.stored; });
 }
 
@@ -332,6 +292,8 @@ void books::close(const std::function<std::optional<task_record>(const uuid&)>& 
     if (!e.stored || e.finished) continue;
     fault(broken::stuck, id, "nothing stops it from running, and it has not ended long after the last fault");
   }
+  for (const auto& [name, s] : schedules_)
+    if (s.state.next_at || s.state.buffered) fault(broken::stuck, {}, "the schedule " + name + " has not come to its end");
 }
 
 std::vector<uuid> books::ids() const {

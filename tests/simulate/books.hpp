@@ -26,9 +26,14 @@ enum class broken : std::uint8_t {
   forgotten,       // run by a worker that lived on and did not tell its outcome
   unrecorded,      // a worker was told "recorded" of what was not, or a client "finished" of what was not
   stale_start,     // a worker began with a run after it was committed as lost
+  graph,           // released twice, or before what it waits for has ended so, or handed out while it waits
+  schedule,        // an instant with two tasks, before its time, or without a task and not in the ledger
   count_,
 };
 std::string_view to_string(broken b);
+
+/// What a coordinator that stood still for a while may still say by what it knew before.
+constexpr auto thaw_slack = seconds(15);
 
 class books {
 public:
@@ -38,14 +43,25 @@ public:
   void acknowledged(const inserted& row, const std::string& idempotency_key);
   void told_cancelled(const uuid& id);
   void told_finished(const uuid& id);
+  void told_changed(const uuid& id, const std::string& payload);
 
   // -- the database, at the moment of commit -------------------------------------------------------------------------
   void stored(const new_task& wanted, const inserted& row);
   void changed(const task_change& change, const change_answer& answer);
   void reopened(const task& row);
+  void edited(const task_edition& what, const task& row);
+  void kept(const kept_checkpoint& c);
   void settings(const queue_settings& s);
   void told_settings(const queue_settings& s); // a client was told that they are in force
   void new_term(std::uint64_t term);
+
+  // -- graphs, books_graphs.cpp: the rows of one call, and what follow_up let go
+  void stored_graph(const std::vector<new_task>& wanted, const std::vector<inserted>& rows);
+  void released(const task& row);
+
+  // -- schedules, books_schedules.cpp
+  void schedule_put(const schedule_record& record);
+  void fired(const schedule_firing& what, const fired_schedule& answer);
 
   // -- links: `stream` numbers one dialled connection ----------------------------------------------------------------
   struct session {
@@ -71,6 +87,9 @@ public:
   std::vector<uuid> ids() const;
   std::size_t count(broken b) const { return counts_[static_cast<std::size_t>(b)]; }
   bool clean() const { return !first_; }
+  std::size_t count_graphs() const { return graphs_; }
+  std::size_t count_edits() const { return edits_; }
+  std::size_t count_instants() const { return instants_; }
   struct finding {
     broken what;
     uuid task;
@@ -96,11 +115,22 @@ private:
     std::set<std::string> ran; // fences of runs that started
     std::map<fence, std::uint64_t> kept; // the last term whose leader let a worker keep that run
     std::optional<holding> held;
+    std::set<task_state> ends;      // in which it has ended, once or more
+    std::vector<edge> waits_for;    // what it waited for when it was stored,
+    bool waiting = false;           // and still does
+    std::string group;
+    std::set<std::string> editions; // payloads that were committed by changes
+    std::string checkpoint;         // as committed
+    std::map<fence, std::string> last_said; // checkpoint that came with a result
   };
   void fault(broken what, const uuid& task, std::string sentence);
   entry& at(const uuid& id) { return tasks_[id]; }
   void hold(entry& e, holding h);
+  // books_limits.cpp
   void check_limits(const uuid& id, const entry& e);
+  void check_rate(const uuid& id, const entry& e);
+  void check_handed(const assignment& a, const entry& e);
+  void check_instants(const std::string& name, const schedule_firing& what);
 
   struct queue_book {
     struct change {
@@ -108,11 +138,21 @@ private:
       std::optional<steady_time> told;
     };
     std::vector<change> log;
+    std::optional<steady_time> counted; // the bucket's level is as of then; nothing: not counted yet
+    double level = 0;
+  };
+  struct schedule_book {
+    duration every{0};
+    schedule_state state;
+    std::map<timestamp, uuid> fired;
+    std::set<timestamp> unfired;
+    std::optional<timestamp> buffered;
   };
   world& world_;
   std::map<uuid, entry> tasks_;
   std::set<uuid> held_; // of tasks_
   std::map<std::string, queue_book> queues_;
+  std::map<std::string, schedule_book> schedules_;
   std::map<std::string, uuid> keys_;
   std::map<std::uint64_t, std::int64_t> credit_; // by stream
   std::map<std::pair<std::string, std::string>, std::uint64_t> newest_; // the last stream on which a process said hello
@@ -122,6 +162,7 @@ private:
   timestamp term_since_by_database_;
   std::array<std::size_t, static_cast<std::size_t>(broken::count_)> counts_{};
   std::optional<finding> first_;
+  std::size_t graphs_ = 0, edits_ = 0, instants_ = 0;
 };
 
 } // namespace taskmaster::simulate

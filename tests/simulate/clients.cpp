@@ -19,7 +19,8 @@ caf::behavior clients::person(self_ptr self) {
 
 clients::clients(world& w, books& b, cluster& c)
     : world_(w), books_(b), cluster_(c), home_(std::make_shared<part>("a client")), person_(w.spawn(home_, person)),
-      at_most_once_(w.dice.one_in(2)), keyed_(w.dice.one_in(2)), limited_(w.dice.one_in(2)), narrow_(w.dice.one_in(3)) {}
+      at_most_once_(w.dice.one_in(2)), keyed_(w.dice.one_in(2)), limited_(w.dice.one_in(2)), narrow_(w.dice.one_in(3)),
+      graphs_(w.dice.one_in(2)), changes_(w.dice.one_in(2)), hangs_(w.dice.one_in(3)), rated_(w.dice.one_in(3)) {}
 
 void clients::go(std::function<void(self_ptr)> what) { caf::anon_send(person_, errand_box{std::move(what)}); }
 
@@ -33,6 +34,9 @@ void clients::live(steady_time end, duration pause) {
 
 void clients::something() {
   const auto luck = world_.dice.between(0, 99);
+  if (graphs_ && world_.dice.one_in(8)) return submit_graph();
+  if (changes_ && world_.dice.one_in(8)) return change();
+  if (!schedules_.empty() && world_.dice.one_in(20)) return command_schedule();
   if (luck < 55) {
     submit({spec()}, 3);
   } else if (luck < 67) {
@@ -71,7 +75,18 @@ task_spec clients::spec() {
   if (at_most_once_ && dice.one_in(3)) s.delivery = delivery_mode::at_most_once;
   if (limited_ && dice.one_in(2)) s.concurrency_key = "k" + std::to_string(dice.below(3));
   if (keyed_ && dice.one_in(3)) s.idempotency_key = "i" + std::to_string(++keys_);
-  else if (keyed_ && dice.one_in(8)) s.unique_key = "u" + std::to_string(dice.below(4));
+  else if (keyed_ && dice.one_in(8)) {
+    const unique_scope scopes[] = {unique_scope::until_finished, unique_scope::while_waiting, unique_scope::for_period};
+    const unique_policy policies[] = {unique_policy::return_first, unique_policy::replace, unique_policy::refuse};
+    s.unique_key = "u" + std::to_string(dice.below(4));
+    s.options.scope = scopes[dice.below(3)];
+    s.options.policy = policies[dice.below(3)];
+    if (s.options.scope == unique_scope::for_period) s.options.unique_period = dice.between(milliseconds(100), milliseconds(4'000));
+  }
+  if (hangs_ && dice.one_in(6)) {
+    s.payload = R"({"hangs":true})";
+    s.options.heartbeat_timeout = dice.between(milliseconds(1'000), milliseconds(3'000));
+  }
   if (dice.one_in(25)) s.expires_at = world_.database_time() + dice.between(milliseconds(10), milliseconds(4'000));
   s.labels["batch"] = std::to_string(dice.below(3));
   return s;
@@ -202,6 +217,12 @@ void clients::change_queue() {
 }
 
 void clients::set_limits() {
+  if (rated_) {
+    queue_change c;
+    c.name = "q0";
+    c.rate = rate_limit{world_.dice.between(1, 5), world_.dice.between(milliseconds(200), milliseconds(1'000)), world_.dice.between(1, 4)};
+    set(c, true);
+  }
   if (!limited_) return;
   for (int i = 0; i < 3; ++i) {
     queue_change c;
@@ -216,7 +237,7 @@ void clients::open_queues() {
   for (int i = 0; i < 3; ++i) {
     queue_change c;
     c.name = "q" + std::to_string(i);
-    c.reset = {"paused", "paused_kinds", "concurrency", "key_concurrency"};
+    c.reset = {"paused", "paused_kinds", "concurrency", "key_concurrency", "rate"};
     set(c, true);
   }
 }

@@ -15,6 +15,9 @@ public:
   void live(steady_time end, duration pause);
   /// Limits, before anything else.
   void set_limits();
+  /// Some schedules, which end before the faults do.
+  void set_schedules();
+  void resume_schedules();
   /// Every queue open and without limits, asked until somebody says so.
   void open_queues();
 
@@ -34,6 +37,12 @@ private:
   void ask();
   void change_queue();
   void set(queue_change change, bool insist);
+  // clients_graphs.cpp
+  void submit_graph();
+  void change();
+  // clients_schedules.cpp
+  void command(schedule_command c, bool insist);
+  void command_schedule();
 
   world& world_;
   books& books_;
@@ -41,8 +50,9 @@ private:
   std::shared_ptr<part> home_;
   caf::actor person_;
   std::vector<uuid> known_;
-  std::uint64_t keys_ = 0;
-  bool at_most_once_, keyed_, limited_, narrow_;
+  std::vector<std::string> schedules_;
+  std::uint64_t keys_ = 0, editions_ = 0;
+  bool at_most_once_, keyed_, limited_, narrow_, graphs_, changes_, hangs_, rated_;
 };
 
 } // namespace taskmaster::simulate

@@ -17,8 +17,7 @@ expected<std::vector<inserted>> faulty_store::insert(const std::vector<new_task>
 expected<std::vector<inserted>> faulty_store::insert_graph(const std::vector<new_task>& rows, timeout limit) {
   return write(limit, [&] {
     auto answer = real_->insert_graph(rows, limit);
-    if (answer)
-      for (std::size_t i = 0; i < rows.size(); ++i) books_.stored(rows[i], (*answer)[i]);
+    if (answer) books_.stored_graph(rows, *answer);
     return answer;
   });
 }
@@ -42,11 +41,20 @@ expected<recorded> faulty_store::record(std::uint64_t term, const std::vector<ta
 }
 
 expected<std::optional<task>> faulty_store::edit(std::uint64_t term, const task_edition& what, timeout limit) {
-  return write(limit, [&] { return real_->edit(term, what, limit); });
+  return write(limit, [&] {
+    auto answer = real_->edit(term, what, limit);
+    if (answer && *answer) books_.edited(what, **answer);
+    return answer;
+  });
 }
 
 expected<done> faulty_store::keep_checkpoints(std::uint64_t term, const std::vector<kept_checkpoint>& all, timeout limit) {
-  return write(limit, [&] { return real_->keep_checkpoints(term, all, limit); });
+  return write(limit, [&] {
+    auto answer = real_->keep_checkpoints(term, all, limit);
+    if (answer)
+      for (const auto& c : all) books_.kept(c);
+    return answer;
+  });
 }
 
 expected<task> faulty_store::reopen(std::uint64_t term, const uuid& id, timeout limit, duration wait) {
@@ -85,22 +93,25 @@ expected<task_store::upkeep> faulty_store::maintain(duration retention, timeout 
 }
 
 expected<schedule_record> faulty_store::put_schedule(std::uint64_t term, const schedule_record& record, timeout limit) {
-  return write(limit, [&] { return real_->put_schedule(term, record, limit); });
+  return write(limit, [&] {
+    auto answer = real_->put_schedule(term, record, limit);
+    if (answer) books_.schedule_put(*answer);
+    return answer;
+  });
 }
 expected<done> faulty_store::delete_schedule(std::uint64_t term, const std::string& name, timeout limit) {
   return write(limit, [&] { return real_->delete_schedule(term, name, limit); });
 }
 expected<std::vector<fired_schedule>> faulty_store::fire_schedules(std::uint64_t term, const std::vector<schedule_firing>& firings,
                                                                    timeout limit) {
+  auto own = firings; // with ids that the seed gives
+  for (auto& f : own)
+    for (auto& t : f.tasks)
+      for (std::size_t i = 6; i < 16; ++i) t.id.bytes[i] = static_cast<std::uint8_t>(world_.dice.any());
   return write(limit, [&] {
-    auto answer = real_->fire_schedules(term, firings, limit);
+    auto answer = real_->fire_schedules(term, own, limit);
     if (answer)
-      for (const auto& fired : *answer)
-        for (const auto& t : fired.tasks) {
-          inserted row;
-          row.task = t;
-          books_.stored({}, row);
-        }
+      for (std::size_t i = 0; i < own.size(); ++i) books_.fired(own[i], (*answer)[i]);
     return answer;
   });
 }
@@ -118,7 +129,12 @@ expected<std::map<std::string, std::vector<uuid>>> faulty_store::unfinished_of(c
   return read(limit, [&] { return real_->unfinished_of(schedules, limit); });
 }
 expected<follow_up_page> faulty_store::follow_up(std::uint64_t term, std::size_t most, timeout limit) {
-  return write(limit, [&] { return real_->follow_up(term, most, limit); });
+  return write(limit, [&] {
+    auto answer = real_->follow_up(term, most, limit);
+    if (answer)
+      for (const auto& t : answer->released) books_.released(t);
+    return answer;
+  });
 }
 expected<std::vector<edge>> faulty_store::awaits(const uuid& id, std::size_t most, timeout limit) {
   return read(limit, [&] { return real_->awaits(id, most, limit); });

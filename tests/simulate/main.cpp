@@ -45,13 +45,16 @@ int main(int argc, char** argv) {
   spdlog::set_level(spdlog::level::off);
   if (*one) from = seed, count = 1;
 
-  std::size_t tasks = 0, faults = 0, differ = 0;
+  std::size_t tasks = 0, faults = 0, differ = 0, children = 0, edits = 0, instants = 0;
   std::array<std::size_t, static_cast<std::size_t>(broken::count_)> counts{};
   std::size_t bad = 0;
   for (auto s = from; s < from + count; ++s) {
     const auto v = run(s);
     tasks += v.tasks;
     faults += v.faults;
+    children += v.children;
+    edits += v.edits;
+    instants += v.instants;
     for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += v.counts[i];
     if (until_broken && v.first) {
       std::printf("caught: seed %llu after %llu seeds, %s\n", static_cast<unsigned long long>(s), static_cast<unsigned long long>(s - from + 1),
@@ -70,8 +73,8 @@ int main(int argc, char** argv) {
                 static_cast<unsigned long long>(v.hash), static_cast<unsigned long long>(again.hash));
   }
   const auto n = [&](broken b) { return counts[static_cast<std::size_t>(b)]; };
-  std::printf("also: at_most_once=%zu cancelled_ran=%zu rerun=%zu two_leaders=%zu forgotten=%zu unrecorded=%zu stale_start=%zu\n", n(broken::at_most_once), n(broken::cancelled_ran),
-              n(broken::rerun), n(broken::two_leaders), n(broken::forgotten), n(broken::unrecorded), n(broken::stale_start));
+  std::printf("also: at_most_once=%zu cancelled_ran=%zu rerun=%zu two_leaders=%zu forgotten=%zu unrecorded=%zu stale_start=%zu graph=%zu schedule=%zu; graphs=%zu edits=%zu instants=%zu\n", n(broken::at_most_once), n(broken::cancelled_ran),
+              n(broken::rerun), n(broken::two_leaders), n(broken::forgotten), n(broken::unrecorded), n(broken::stale_start), n(broken::graph), n(broken::schedule), children, edits, instants);
   std::printf("seeds=%llu tasks=%zu faults=%zu lost=%zu recorded_twice=%zu stale_applied=%zu early=%zu over_credit=%zu over_limit=%zu stuck=%zu\n",
               static_cast<unsigned long long>(count), tasks, faults, n(broken::lost), n(broken::recorded_twice), n(broken::stale_applied),
               n(broken::early), n(broken::over_credit), n(broken::over_limit), n(broken::stuck));

@@ -157,6 +157,7 @@ caf::behavior route(self_ptr self, network* net, std::shared_ptr<part> home, std
       [self](edit_atom a, const edit_request& request) { return ask<edit_answer>(self, call_limit, a, request); },
       [self](explain_atom a, const task& row) { return ask<reasons_answer>(self, call_limit, a, row); },
       [self](set_queue_atom a, const queue_change& c) { return ask<settings_answer>(self, call_limit, a, c); },
+      [self](schedule_atom a, const schedule_command& c) { return ask<schedule_answer>(self, call_limit, a, c); },
       [self](workers_atom a) { return ask<workers_answer>(self, call_limit, a); },
       [self](drain_atom a, const std::string& id) { return ask<done_answer>(self, call_limit, a, id); },
       [](route_step& step) { step.run(); },

@@ -48,6 +48,7 @@ verdict run(std::uint64_t seed) {
 
   all.start_all();
   people.set_limits();
+  people.set_schedules();
   const auto end = w.now() + w.dice.between(seconds(4), seconds(16));
   people.live(end, w.dice.between(milliseconds(20), milliseconds(250)));
   wrong.live(end);
@@ -60,6 +61,7 @@ verdict run(std::uint64_t seed) {
   w.run_until(w.now() + seconds(8)); // those who are frozen, killed or draining come back by themselves
   all.start_all();
   people.open_queues();
+  people.resume_schedules();
   const auto late = w.now() + quiet_most;
   w.run_until(late, [&] { return told.all_finished(); });
   w.run_until(w.now() + clients::patience + seconds(3)); // a client that had no answer may ask again
@@ -72,6 +74,9 @@ verdict run(std::uint64_t seed) {
   v.tasks = told.tasks();
   v.faults = wrong.faults();
   v.steps = w.steps();
+  v.children = told.count_graphs();
+  v.edits = told.count_edits();
+  v.instants = told.count_instants();
   for (std::size_t i = 0; i < v.counts.size(); ++i) v.counts[i] = told.count(static_cast<broken>(i));
   v.first = told.first();
   v.story = w.story();

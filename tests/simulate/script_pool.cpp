@@ -41,6 +41,15 @@ void end(self_ptr self, std::uint64_t run, execution_result result, duration aft
   });
 }
 
+/// It says how far it is, somewhere on its way.
+void report(self_ptr self, const execution& what, duration length) {
+  auto& s = self->state;
+  const auto checkpoint = std::make_shared<const std::string>("\"" + what.fence + "\"");
+  s.all->after(s.all->dice.between(duration(1), length), [me = script_pool_actor(self), home = s.home, run = what.run, say = what.report, checkpoint] {
+    if (!home->dead && say) say({R"({"percent":50})", checkpoint});
+  });
+}
+
 script_pool_actor::behavior_type pool(self_ptr self, world* w, books* b, std::shared_ptr<part> home, std::shared_ptr<const script> how,
                                       std::string worker, std::size_t slots) {
   auto& s = self->state;
@@ -58,16 +67,19 @@ script_pool_actor::behavior_type pool(self_ptr self, world* w, books* b, std::sh
         s.runs[what.run] = promise;
         s.told->started(s.worker, what, s.runs.size(), s.slots);
         const auto length = s.how->calm ? duration(milliseconds(1)) : s.all->dice.one_in(20) ? s.all->dice.between(milliseconds(500), milliseconds(10'000)) : s.all->dice.tailed(s.how->typical);
-        end(self, what.run, outcome(s, what), length);
+        const bool hangs = !s.how->calm && what.payload->find("hangs") != std::string::npos && s.all->dice.one_in(2);
+        if (!hangs) end(self, what.run, outcome(s, what), length);
+        if (!hangs && !s.how->calm && s.all->dice.one_in(4)) report(self, what, length);
         return promise;
       },
       [self](cancel_atom, std::uint64_t run) {
         auto& s = self->state;
-        if (!s.runs.contains(run) || s.home->dead || s.all->dice.one_in(5)) return; // some heed no signal
+        if (!s.runs.contains(run) || s.home->dead) return;
         execution_result r;
         r.outcome = run_outcome::cancelled;
         r.failure = task_error{"cancelled", "stopped"};
-        end(self, run, std::move(r), s.all->dice.between(microseconds(100), milliseconds(200)));
+        // Some heed no signal: they end when they are killed.
+        end(self, run, std::move(r), s.all->dice.one_in(5) ? duration(seconds(15)) : s.all->dice.between(duration(microseconds(100)), duration(milliseconds(200))));
       },
       [self](stop_atom) { self->quit(); },
       [self](script_end& e) {

@@ -343,3 +343,28 @@ STORE_CASE("only the leader tells") {
   CHECK(late.failure().code == ec::deposed);
   CHECK(tell_all(*store, term).size() == 1);
 }
+
+STORE_CASE("a task that was released since it was read is not changed back into one that waits") {
+  TestType world;
+  auto store = world.connect();
+  const auto term = lead(*store).term;
+  const auto parent = must(store->insert({wanted()}, limit)).at(0).task;
+  auto child = wanted();
+  child.after = {{parent.id, {}, awaited_end::finished, otherwise_do::run}};
+  const auto read = must(store->insert_graph({child}, limit)).at(0).task;
+  REQUIRE(waits(read));
+  REQUIRE(must(store->edit(term, {version_of(read), read, {}, {}}, limit))); // while it waits it can be changed
+  const auto waiting = must(store->load({read.id}, limit)).at(0);
+  must(store->record(term, {finish_of(parent, {term, 1})}, limit));
+  std::size_t released = 0;
+  for (auto more = true; more;) {
+    const auto page = must(store->follow_up(term, 10, limit));
+    released += page.released.size();
+    more = page.more;
+  }
+  REQUIRE(released == 1);
+  CHECK_FALSE(must(store->edit(term, {version_of(waiting), waiting, {}, {}}, limit)));
+  const auto now = must(store->load({read.id}, limit)).at(0);
+  CHECK_FALSE(waits(now));
+  CHECK(must(store->edit(term, {version_of(now), now, {}, {}}, limit)));
+}
