@@ -87,6 +87,7 @@ void http_socket::begin_request() {
   header_bytes_ = 0;
   counting_header_ = true;
   wrote_ = ended_ = false;
+  head_by_ = clock::now() + head_limit;
   read_by_ = clock::now() + request_limit;
   write_by_ = {};
 }
@@ -100,7 +101,7 @@ ssize_t http_socket::read(char* to, std::size_t size) {
     // Mostly the bytes are there already: then there is nothing to wait for.
     auto n = leaving_.raised() ? -1 : ::recv(descriptor_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
     if (n < 0) {
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(read_by_ - clock::now());
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>((counting_header_ ? head_by_ : read_by_) - clock::now());
       if (!wait(POLLIN, std::min<std::chrono::milliseconds>(left, silence_limit), true)) return ended_ = true, -1;
       do {
         n = ::recv(descriptor_, buffer_.data(), buffer_.size(), 0);

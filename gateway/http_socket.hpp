@@ -33,6 +33,7 @@ public:
   static constexpr std::size_t header_limit = 64 << 10;        // request line and headers
   static constexpr std::size_t line_limit = 32 << 10;          // one line of them, in newer versions of cpp-httplib
   static constexpr std::chrono::seconds silence_limit{5};      // of a client in mid-request, or that takes no bytes
+  static constexpr std::chrono::seconds head_limit{10};        // to send the request line and headers: each slow client holds a thread
   static constexpr std::chrono::seconds request_limit{60};     // to send a request, and again to take its answer
 
   http_socket(int descriptor, const http_stop_signal& leaving);
@@ -43,7 +44,7 @@ public:
   /// Waits for the first byte of a request. False: closed, silent for `limit`, the server leaves, or `pressed` says that
   /// others need the thread.
   bool wait_for_request(std::chrono::milliseconds limit, const std::function<bool()>& pressed);
-  /// Begins the count of header_limit and request_limit.
+  /// Begins the count of header_limit, head_limit and request_limit.
   void begin_request();
   /// From here on bytes are the body's, which has a limit of its own.
   void begin_body() { counting_header_ = false; }
@@ -79,7 +80,7 @@ private:
   std::size_t at_ = 0, end_ = 0;
   std::size_t header_bytes_ = 0;
   bool counting_header_ = true, header_too_long_ = false, wrote_ = false, ended_ = false;
-  clock::time_point read_by_, write_by_;
+  clock::time_point head_by_, read_by_, write_by_;
   mutable std::optional<std::pair<std::string, int>> peer_, local_; // asked of the system once; the library wants them for each request
 };
 

@@ -41,7 +41,7 @@ public:
     }
   }
 
-  /// Called by the reactor with a message read: true when the next read may start now.
+  /// Called by the reactor with a message that was read and passed on: true when the next read may start now.
   bool read_one() {
     std::lock_guard lock(mutex_);
     paused_ = ++unread_ >= unread_most;
@@ -151,11 +151,12 @@ public:
       link_->finish(grpc::Status::OK);
       return;
     }
-    // Sent before the next read starts: the next OnReadDone may run on another thread and overtake.
-    const bool more = link_->read_one();
-    if (auto message = read(link_->incoming())) caf::anon_send(proxy_, std::move(*message));
-    else link_->consumed();
-    if (more) link_->start_read();
+    // Taken out and sent before it is counted: from then on consumed() may start the next read, into the same message, whose OnReadDone may
+    // run on another thread and overtake.
+    auto message = read(link_->incoming());
+    if (!message) return link_->start_read();
+    caf::anon_send(proxy_, std::move(*message));
+    if (link_->read_one()) link_->start_read();
   }
   void OnWriteDone(bool ok) override {
     link_->written(ok);
