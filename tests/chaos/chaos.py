@@ -56,11 +56,11 @@ def world_is_behind(client, target):
         return any(key not in begun and now - at > 1 for key, (_, at) in client.acknowledged.items()) or len(client.waiting) > 10
 
 
-COLUMNS = ["fault", "accepted", "finished", "lost", "run again", "recorded twice", "stale", "nothing started for", "old work done after", "full rate after", "throughput after ÷ before"]
+COLUMNS = ["fault", "accepted", "finished", "lost", "quarantined", "run again", "recorded twice", "stale", "nothing started for", "old work done after", "full rate after", "throughput after ÷ before"]
 
 
 def cells(name, v):
-    return [name.replace("_", " "), v.accepted, v.finished, v.lost, v.again, v.twice, v.stale, f"{v.gap:.1f} s", f"{v.old_done:.1f} s", f"{v.full_rate:.1f} s", f"{v.ratio:.0f} %"]
+    return [name.replace("_", " "), v.accepted, v.finished, v.lost, v.quarantined, v.again, v.twice, v.stale, f"{v.gap:.1f} s", f"{v.old_done:.1f} s", f"{v.full_rate:.1f} s", f"{v.ratio:.0f} %"]
 
 
 def report(path, rows, rate, start):
@@ -77,6 +77,8 @@ checker knows the client's acknowledgements, the target's calls and, at the end,
 |{'---|' * len(COLUMNS)}
 """ + "".join(f"| {' | '.join(str(c) for c in row)} |\n" for row in rows) + """
 - *lost*: acknowledged, and not finished when the load is over and the queue empty. *recorded twice*: more than one row in the history.
+- *quarantined*: of the finished, those that five workers died under one after the other; they end `failed`, reason `quarantined`. Any other failure
+  makes a row BAD.
 - *run again*: tasks that called the target more than once, as at-least-once allows after a loss.
 - *stale*: a run that began after a later run of its task, or after the task's end was recorded; a recorded result that is not of the run whose fence it carries.
 - *nothing started for*: the longest pause between two starts from the fault on. *old work done after*: from the beginning of the fault until everything
@@ -105,6 +107,8 @@ def main():
         rows.append(cells(name, verdict))
         print(f"{'ok ' if verdict.good() else 'BAD'} {name} ({time.monotonic() - begin:.0f} s): " +
               ", ".join(f"{c} {v}" for c, v in zip(COLUMNS[1:], rows[-1][1:])) + (f", never acknowledged {verdict.given_up}" if verdict.given_up else ""), flush=True)
+        for line in verdict.sad[:5]:
+            print(f"    {line}", flush=True)
         if not verdict.good():
             bad.append(name)
     if given.report:

@@ -12,7 +12,7 @@ def rate(moments, begin, end):
 
 class Verdict:
     def __init__(self, client, target, history, began, ended, last):
-        """`history`: (id, state, fence term, fence sequence, body of the result, finished at) of every task in the database. The fault lasted
+        """`history`: (id, state, fence term, fence sequence, body of the result, finished at, outcome in words) of every task in the database. The fault lasted
         from `began` to `ended`; the load until `last`."""
         rows = collections.defaultdict(list)
         for row in history:
@@ -24,8 +24,13 @@ class Verdict:
             runs[task].append((at, fence))
 
         self.accepted, self.given_up = len(ids), len(client.given_up)
-        self.finished = sum(any(r[1] == "succeeded" for r in rows[i]) for i in ids)
+        self.finished = sum(bool(rows[i]) for i in ids)
         self.lost = self.accepted - self.finished
+        # Nothing fails here but what five workers died under one after the other (quarantine).
+        sad = [i for i in ids if not any(r[1] == "succeeded" for r in rows[i])]
+        self.sad = [f"{i} {rows[i][0][6] if rows[i] else 'is in no history'}; ran {len(runs[i])} times" for i in sad]
+        self.quarantined = sum("quarantined" in rows[i][0][6] for i in sad if rows[i])
+        self.failed = self.finished - sum(any(r[1] == "succeeded" for r in rows[i]) for i in ids) - self.quarantined
         self.again = sum(len(r) > 1 for r in runs.values())
         self.twice = sum(len(r) > 1 for r in rows.values())
         # An effect is stale when a run begins after a later run of its task has begun, or after the task's end was recorded; an outcome is, when
@@ -38,7 +43,7 @@ class Verdict:
                     self.stale += 1
                 newest = max(newest, fence)
         for task, list_ in rows.items():
-            for _, state, term, sequence, body, _ in list_:
+            for _, state, term, sequence, body, *_ in list_:
                 if state == "succeeded" and (body != (term, sequence) or (term, sequence) not in [f for _, f in runs[task]]):
                     self.stale += 1
 
@@ -55,4 +60,4 @@ class Verdict:
         self.ratio = percent(rate(finishes, last - 8, last), before)
 
     def good(self):
-        return self.lost == self.twice == self.stale == self.given_up == 0
+        return self.lost == self.failed == self.twice == self.stale == self.given_up == 0

@@ -119,7 +119,7 @@ class World(Cluster):
 
     def history(self):
         rows = self.database().query(
-            "select id, state, fence_term, fence_sequence, coalesce(convert_from(result, 'UTF8')::jsonb ->> 'body', ''), extract(epoch from finished_at) "
-            "from taskmaster.task_history where kind = 'http'")
-        return [(i, state, int(term), int(sequence), tuple(int(p) for p in body.split("-")) if body else (), float(at))
-                for i, state, term, sequence, body, at in rows]
+            "select id, state, fence_term, fence_sequence, coalesce(convert_from(result, 'UTF8')::jsonb ->> 'body', ''), extract(epoch from finished_at), "
+            "concat_ws(' ', state, reason, 'after', attempt, 'attempts and', losses, 'losses:', error_code, error_message) from taskmaster.task_history where kind = 'http'")
+        return [(i, state, int(term), int(sequence), tuple(int(p) for p in body.split("-")) if body else (), float(at), said)
+                for i, state, term, sequence, body, at, said in rows]
