@@ -1,6 +1,8 @@
 // Changes of waiting tasks: decided by the plan, written under the term, in the plan when answered.
 #include "actors/coordinator.hpp"
 
+#include "schema/graph.hpp"
+
 namespace taskmaster {
 namespace {
 
@@ -95,7 +97,8 @@ void coordinator_state::write_edit(const uuid& id) {
           plan_.edited(order.edition, *row, now());
           tell(*row ? edit_answer(edit_verdict::changed) : edit_answer(changing()));
         }
-        const bool read = row && !*row;
+        // It may have changed otherwise; or been released, which goes by a task that is being changed.
+        const bool read = row ? !*row : waits(order.edition.row);
         edits_.erase(id);
         if (read) read_again({id});
         wake();

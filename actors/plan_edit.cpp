@@ -49,7 +49,8 @@ void plan::edited(const task_edition& what, std::optional<task> row, timestamp n
   const auto id = what.row.id;
   if (const auto it = entries_.find(id); it == entries_.end() || !it->second->editing) return;
   erase(id);
-  bury(id, row ? version_of(*row) : task_version{what.of.attempt, what.of.losses + 1});
+  // Not changed: it is another version by now. Or, if it waited for others, the same one, released meanwhile.
+  bury(id, row ? version_of(*row) : waits(what.row) ? what.of : task_version{what.of.attempt, what.of.losses + 1});
   if (row && !waits(*row)) met(std::move(*row), now); // one that waits for others comes when these have ended
 }
 

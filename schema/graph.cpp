@@ -236,6 +236,25 @@ void resolve(std::vector<new_task>& rows) {
   }
 }
 
+namespace {
+
+/// How many graphs from this one on can be stored in one call: until one has members of a group that an earlier one waits for. In one call they
+/// would see each other, and two that each wait for the other's group would wait for ever.
+std::size_t stored_together(const std::vector<new_task>& rows, const std::vector<std::size_t>& sizes, std::size_t graph, std::size_t row) {
+  std::set<std::string_view> awaited;
+  for (std::size_t n = 0; graph + n < sizes.size(); ++n) {
+    const auto end = row + sizes[graph + n];
+    for (auto at = row; n && at < end; ++at)
+      if (awaited.contains(rows[at].spec.options.group)) return n;
+    for (; row < end; ++row)
+      for (const auto& e : rows[row].after)
+        if (!e.group.empty()) awaited.insert(e.group);
+  }
+  return sizes.size() - graph;
+}
+
+} // namespace
+
 expected<std::vector<inserted>> insert_graphs(task_store& store, const std::vector<new_task>& rows, const std::vector<std::size_t>& sizes,
                                               task_store::timeout limit) {
   using clock = std::chrono::steady_clock;
@@ -275,7 +294,14 @@ expected<std::vector<inserted>> insert_graphs(task_store& store, const std::vect
     store_part(graph, half, row, middle);
     store_part(graph + half, graphs - half, row + middle, count - middle);
   };
-  store_part(0, sizes.size(), 0, rows.size());
+  for (std::size_t graph = 0, row = 0; graph < sizes.size();) {
+    const auto graphs = stored_together(rows, sizes, graph, row);
+    const auto from = sizes.begin() + static_cast<std::ptrdiff_t>(graph);
+    const auto count = std::accumulate(from, from + static_cast<std::ptrdiff_t>(graphs), std::size_t{0});
+    store_part(graph, graphs, row, count);
+    graph += graphs;
+    row += count;
+  }
   if (failed) return *failed;
   return answers;
 }

@@ -295,3 +295,18 @@ TEST_CASE("a run that does not even stop is taken away, and its late result chan
   CHECK(f.p.finished(1, f.result_of(given[0])) == plan::result_verdict::stale);
   CHECK(f.p.audit().empty());
 }
+
+TEST_CASE("a task that is released while a change of it is under way runs, whatever becomes of the change") {
+  plan_fixture f;
+  auto row = make_row(1, timestamp::max(), at(500));
+  row.options = share([] { task_options o; o.group = "g"; return o; }());
+  const auto d = f.p.edit_row(row, change_of({"priority"}, [] { task_spec s; s.kind = "k"; s.priority = 3; return s; }()), f.now);
+  REQUIRE(d.step == plan::edit_step::settling);
+  row.run_at = at(600);
+  f.p.released(row, f.now); // its answer comes first; the change goes on being written
+  SECTION("it is found to be another by now") { f.p.edited(d.edition, std::nullopt, f.now); }
+  SECTION("it could not be written") { f.p.edit_failed(row.id); }
+  f.p.met(row, f.now); // read again
+  f.worker(1, 1);
+  CHECK(f.dispatch().size() == 1);
+}

@@ -29,7 +29,9 @@ void books::stored_graph(const std::vector<new_task>& wanted, const std::vector<
     }
     e.waiting = !e.waits_for.empty();
     graphs_ += e.waiting;
-    if (e.waiting) world_.tell(id, "it waits for " + std::to_string(e.waits_for.size()) + " tasks");
+    std::string names;
+    for (const auto& x : e.waits_for) names += " " + x.parent.str().substr(24);
+    if (e.waiting) world_.tell(id, "it waits for" + names);
     if (e.waiting != waits(e.row)) fault(broken::graph, id, "whether it waits for others is stored otherwise");
   }
 }

@@ -368,3 +368,27 @@ STORE_CASE("a task that was released since it was read is not changed back into 
   CHECK_FALSE(waits(now));
   CHECK(must(store->edit(term, {version_of(now), now, {}, {}}, limit)));
 }
+
+STORE_CASE("graphs of different requests that each wait for the other's group do not wait in a circle") {
+  TestType world;
+  auto store = world.connect();
+  lead(*store);
+  const auto in_group = [](const std::string& group, const std::string& awaited) {
+    auto n = wanted();
+    n.spec.options.group = group;
+    n.after = {{{}, awaited, awaited_end::finished, otherwise_do::run}};
+    return n;
+  };
+  const std::vector<new_task> rows{in_group("a", "b"), wanted(), in_group("b", "a"), in_group("b", "b")};
+  const auto stored = must(insert_graphs(*store, rows, {1, 1, 1, 1}, limit));
+  REQUIRE(stored.size() == 4);
+  CHECK_FALSE(waits(stored[0].task)); // the first finds nobody,
+  CHECK(stored[2].task.id == rows[2].id);
+  const auto awaited = [&](std::size_t row) {
+    std::set<uuid> ids;
+    for (const auto& e : must(store->awaits(rows[row].id, 10, limit))) ids.insert(e.parent);
+    return ids;
+  };
+  CHECK(awaited(2) == std::set{rows[0].id}); // and each other those before it
+  CHECK(awaited(3) == std::set{rows[2].id});
+}
