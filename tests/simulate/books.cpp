@@ -97,11 +97,12 @@ void books::changed(const task_change& c, const change_answer& answer) {
                          (c.state == task_state::succeeded || (c.state == task_state::failed && c.reason != "lost" && c.reason != "quarantined"))));
   if (by_a_run) {
     if (!e.settled.insert(c.fence).second) fault(broken::recorded_twice, c.id, "the outcome of the run " + c.fence.str() + " was recorded twice");
-    if (!e.held || e.held->what.fence != c.fence)
+    const bool taken = c.failure && c.failure->code == "heartbeat"; // for its silence; its worker may have been told to drop it
+    if (e.held ? e.held->what.fence != c.fence : !taken)
       fault(broken::stale_applied, c.id,
             "the outcome of the run " + c.fence.str() + " was recorded, and the run that counts is " +
                 (e.held ? e.held->what.fence.str() : std::string("none")));
-    if (!e.arrived.contains(c.fence) && !(c.failure && c.failure->code == "heartbeat"))
+    if (!e.arrived.contains(c.fence) && !taken)
       fault(broken::stale_applied, c.id, "the outcome of the run " + c.fence.str() + " was recorded, and nobody has said one");
     if (c.state == task_state::succeeded && c.what == task_change::type::finish && c.result.find(c.fence.str()) == c.result.npos)
       fault(broken::stale_applied, c.id, "the result of another run was recorded as that of " + c.fence.str() + ": " + c.result);

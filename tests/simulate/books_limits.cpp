@@ -50,16 +50,19 @@ void books::check_limits(const uuid& id, const entry& e) {
   if (!earlier) consider(queue_settings{});
   if (!open) fault(broken::over_limit, id, "it was handed out from a paused queue, or as a paused kind or key");
   std::int64_t in_queue = 0, in_key = 0;
+  std::string others; // of the key
   for (const auto& other : held_) {
     const auto& o = tasks_.at(other);
     if (o.row.queue != e.row.queue || o.held->done || o.held->term != e.held->term) continue;
     ++in_queue;
-    if (o.row.concurrency_key == e.row.concurrency_key) ++in_key;
+    if (o.row.concurrency_key != e.row.concurrency_key) continue;
+    ++in_key;
+    if (other != id) others += " " + other.str().substr(24) + " at " + o.held->by.worker;
   }
   if (most && in_queue > *most)
     fault(broken::over_limit, id, "with it " + std::to_string(in_queue) + " tasks of the queue " + e.row.queue + " are handed out, its limit is " + std::to_string(*most));
   if (!e.row.concurrency_key.empty() && in_key > key_most)
-    fault(broken::over_limit, id, "with it " + std::to_string(in_key) + " tasks of the key " + e.row.concurrency_key + " are handed out, the limit is " + std::to_string(key_most));
+    fault(broken::over_limit, id, "with it " + std::to_string(in_key) + " tasks of the key " + e.row.concurrency_key + " are handed out, the limit is " + std::to_string(key_most) + ":" + others);
 }
 
 /// The queue's rate as a bucket of the checker's own. It counts by the true time, the leader by a bound on the database's clock that may catch up

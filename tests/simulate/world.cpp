@@ -111,7 +111,7 @@ void world::freeze(const std::shared_ptr<part>& p, duration how_long) {
 void world::freeze_actor(const caf::strong_actor_ptr& actor, duration how_long) {
   auto* job = dynamic_cast<caf::resumable*>(caf::actor_cast<caf::abstract_actor*>(actor));
   auto& r = residents_.at(job);
-  if (r.frozen) return;
+  if (r.frozen || r.outside) return; // what runs beside it would begin late what was decided in time, which nobody can forbid
   r.frozen = true;
   tell("an actor of " + r.home->name + " does not run for " + std::to_string(how_long.count() / 1'000) + " ms");
   after(how_long, [this, job] {
