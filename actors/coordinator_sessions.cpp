@@ -41,6 +41,7 @@ void coordinator_state::hear_hello(session_hello& said) {
       continue;
     order(other, refused{"superseded", "the same worker opened a newer stream", ""}, true);
     old.connected = false;
+    arrivals_.erase(other); // were it welcomed after all, it would take what its heir claims for its own
     old.grace_ends = steady() + config_.timing.grace + config_.timing.deadline; // its heir ends it sooner
     plan_.session_lost(other);
   }

@@ -147,6 +147,27 @@ TEST_CASE_METHOD(cluster_fixture, "R9: what is cancelled in a leader's first mom
   CHECK(w->assigned().empty());
 }
 
+TEST_CASE_METHOD(cluster_fixture, "R10: a stream that was followed by a newer one before its welcome takes nothing from that") {
+  auto c = start_coordinator("c0");
+  auto s = start_scheduler(c.actor);
+  advance(1s);
+  auto first = connect(c, "w", 1);
+  const auto id = submit(s, spec());
+  const auto run = first->assigned().at(0);
+  c.writes->hold = true; // the welcome waits for the session's row
+  auto second = connect(c, "w", 0, {run.what});
+  auto third = connect(c, "w", 0, {run.what});
+  c.writes->release();
+  settle();
+  CHECK(second->all<welcome>().empty());
+  REQUIRE(third->all<welcome>().size() == 1);
+  CHECK(third->all<welcome>()[0].keep.size() == 1);
+  say(*third, finished_tasks{{result_of(run)}});
+  REQUIRE(third->acks().size() == 1);
+  CHECK_FALSE(third->acks()[0].stale);
+  CHECK(stored(id).state == task_state::succeeded);
+}
+
 TEST_CASE_METHOD(cluster_fixture, "the scan finds within a second what no announce brought (S5)") {
   auto c = start_coordinator("c0");
   advance(1s);
