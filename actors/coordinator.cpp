@@ -21,6 +21,7 @@ coordinator_desk_actor::behavior_type coordinator(coordinator_state::self_ptr se
       [self](schedule_atom, schedule_command& command) { return self->state.change_schedule(command); },
       [self](workers_atom) -> workers_answer { return self->state.list_workers(); },
       [self](drain_atom, const std::string& id) -> done_answer { return self->state.drain(id); },
+      [self](events_atom, const event_request& what, caf::timespan timeout) { return self->state.events(what, timeout); },
       [self](lease_event& event) { self->state.hear_lease(event); },
       [self](session_hello& hello) { self->state.hear_hello(hello); },
       [self](session_said& said) { self->state.hear_worker(said); },

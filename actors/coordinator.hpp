@@ -5,6 +5,7 @@
 #pragma once
 #include "actors/coordinator_desk.hpp"
 #include "actors/database_clock.hpp"
+#include "actors/event_log.hpp"
 #include "actors/lease_view.hpp"
 #include "actors/metrics.hpp"
 #include "actors/plan.hpp"
@@ -29,6 +30,9 @@ struct coordinator_config {
   duration retention = std::chrono::hours(24 * 30); // of finished tasks
   std::shared_ptr<submit_listener> submits; // tasks by SQL are heard of at once; null: the scan brings them
   std::size_t waiters = 10'000;                        // clients waiting for an outcome
+  std::size_t events_kept = 200'000;                   // 16 MB when they are all there
+  duration events_for = std::chrono::seconds(60);      // events are written down for so long after the last question for them
+  std::size_t events_pollers = 64;                     // schedulers that wait for events
 };
 
 class coordinator_state {
@@ -65,6 +69,8 @@ public:
   reasons_answer explain(const task& row);
   // -- coordinator_schedules.cpp: what fires, and changes of schedules ----------------------------------------------------
   caf::result<schedule_answer> change_schedule(schedule_command& command);
+  // -- coordinator_events.cpp: transitions, for who listens -------------------------------------------------------------
+  caf::result<events_answer> events(const event_request& what, caf::timespan timeout);
   /// Hands out, records, refills, arms the clock. Called once for all messages that were waiting.
   void work();
   void wake(); ///< have work() run after what is in the mailbox
@@ -154,6 +160,12 @@ private:
   void end_waits();
   void edit_decided(const uuid& id, plan::edit_decision& decision, caf::typed_response_promise<edit_answer> promise);
   void write_edit(const uuid& id);
+
+  // events
+  void listen();
+  void publish();
+  void answer_pollers();
+  void fail_pollers(const error& why);
   void fail_promises(const error& why);
 
   self_ptr self_ = nullptr;
@@ -228,6 +240,15 @@ private:
   std::multimap<steady_time, std::pair<uuid, std::uint64_t>> wait_ends_;
   std::uint64_t waiter_number_ = 0;
   std::unordered_map<uuid, std::vector<cancel_promise>> cancels_;
+
+  struct poller {
+    event_request what;
+    steady_time until;
+    caf::typed_response_promise<events_answer> promise;
+  };
+  event_log events_{0};
+  std::vector<poller> pollers_;
+  steady_time listening_until_{};
 
   bool awake_ = false;
   std::optional<timestamp> armed_;

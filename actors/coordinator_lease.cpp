@@ -25,6 +25,7 @@ void coordinator_state::start(self_ptr self, coordinator_config config, store_la
   self_ = self;
   config_ = config;
   plan_ = plan(config.plan);
+  events_ = event_log(config.events_kept);
   writes_ = std::move(writes);
   reads_ = std::move(reads);
   view_ = std::move(view);
@@ -88,6 +89,9 @@ void coordinator_state::take_over(const leader_lease& lease, loaded& what) {
   awaited_.clear();
   for (const auto& s : what.sessions) awaited_.emplace(s.worker, s.incarnation);
   plan_.lead(lease, !awaited_.empty(), steady());
+  events_.begin({term_, 0});
+  plan_.tell(true, lease.now); // those who listened to the last leader come within a moment
+  listen();
   plan_.load_settings(what.settings);
   plan_.load_buckets(what.buckets);
   schedules_.load(std::move(what.schedules), now());
@@ -164,6 +168,7 @@ void coordinator_state::step_down(const std::string& why) {
   keeping_.clear();
   recording_ = false;
   fail_promises(not_leading());
+  fail_pollers(not_leading());
 }
 
 void coordinator_state::tick() {
@@ -188,6 +193,7 @@ void coordinator_state::tick() {
   scan_heard();
   if (at - last_follow_up_ >= config_.scan_every && !mutant("children_untold")) told_all_ = false; // what came through SQL, and what expires
   if (!upkeep_running_ && (last_upkeep_ == steady_time{} || at - last_upkeep_ >= config_.upkeep_every)) upkeep();
+  answer_pollers();
   const auto size = plan_.count();
   meters_->sessions.Set(static_cast<double>(sessions_.size()));
   meters_->running.Set(static_cast<double>(size.running));
@@ -213,6 +219,7 @@ void coordinator_state::scan() {
           const auto after = plan_.count().entries;
           if (after > before) meters_->found_by_scan.Increment(static_cast<double>(after - before));
           scan_from_ = page->next;
+          if (!page->more) plan_.scan_passed();
           if (page->more) last_scan_ = steady() - config_.scan_every; // the pass goes on with the next tick
         }
         plan_.close_read(ticket);

@@ -56,6 +56,7 @@ void coordinator_state::work() {
   run_schedules();
   follow_up();
   refill();
+  publish();
   arm(plan_.next_due(at));
   if (!scheduling_ && steady() >= schedule_again_) arm(schedules_.next_due());
 }
@@ -161,17 +162,34 @@ void coordinator_state::acknowledge(const std::vector<plan::settled>& settled) {
 }
 
 void coordinator_state::read_again(std::vector<uuid> ids) {
+  struct read {
+    std::vector<task> rows;
+    std::vector<task_record> ended;
+  };
   ask_store(
-      self_, reads_, [ids](task_store& s) { return s.load(ids, limit); },
-      [this, ids, epoch = epoch_](expected<std::vector<task>>& rows) {
+      self_, reads_,
+      [ids](task_store& s) -> expected<read> {
+        auto rows = s.load(ids, limit);
+        if (!rows) return rows.failure();
+        read out{std::move(*rows), {}};
+        std::set<uuid> there;
+        for (const auto& row : out.rows) there.insert(row.id);
+        for (const auto& id : ids) {
+          if (there.contains(id)) continue;
+          auto record = s.find(id, limit);
+          if (record && *record && finished((*record)->state)) out.ended.push_back(std::move(**record));
+        }
+        return out;
+      },
+      [this, ids, epoch = epoch_](expected<read>& found) {
         if (epoch != epoch_) return;
-        if (!rows) { // no scan has to bring them: it may have met these rows while the plan still knew an older version
+        if (!found) { // no scan has to bring them: it may have met these rows while the plan still knew an older version
           unread_.insert(unread_.end(), ids.begin(), ids.end());
           return;
         }
         plan_.sweep(steady());
         std::set<uuid> there;
-        for (auto& row : *rows) {
+        for (auto& row : found->rows) {
           there.insert(row.id);
           plan_.met(std::move(row), now());
         }
@@ -181,6 +199,7 @@ void coordinator_state::read_again(std::vector<uuid> ids) {
           plan_.gone(id);
           over.push_back({id, {}, 0, true, false, true});
         }
+        for (const auto& record : found->ended) plan_.tell_end(record);
         acknowledge(over);
         wake();
       });

@@ -42,6 +42,8 @@ using scheduler_actor = caf::typed_actor<
     caf::replies_to<workers_atom>::with<workers_answer>,
     // Tells one session's worker to finish what it has and leave.
     caf::replies_to<drain_atom, std::string>::with<done_answer>,
+    // The next transitions of tasks that a stream wants: as soon as there are any, or none after the time.
+    caf::replies_to<events_atom, event_request, caf::timespan>::with<events_answer>,
     // Whether database and coordinator answer.
     caf::replies_to<health_atom>::with<health>>;
 
@@ -68,7 +70,17 @@ using coordinator_actor = caf::typed_actor<
     // The sessions of this leader.
     caf::replies_to<workers_atom>::with<workers_answer>,
     // Drains the worker of the session with this id.
-    caf::replies_to<drain_atom, std::string>::with<done_answer>>;
+    caf::replies_to<drain_atom, std::string>::with<done_answer>,
+    // What happened to tasks after an id, from event_feed: as soon as there is anything, or none after the time. Without its labels
+    // the filter counts. ec::exhausted when too many ask.
+    caf::replies_to<events_atom, event_request, caf::timespan>::with<events_answer>>;
+
+/// A scheduler's copy of the leader's events: one question under way to the leader, however many streams there are.
+using event_feed_actor = caf::typed_actor<
+    // As the scheduler's.
+    caf::replies_to<events_atom, event_request, caf::timespan>::with<events_answer>,
+    // Its own clock.
+    caf::reacts_to<tick_atom>>;
 
 /// The worker's runner of tasks. Asked by the worker actor, which keeps to the slots; answers when the run has ended.
 using executor_pool_actor = caf::typed_actor<

@@ -2,6 +2,7 @@
 // protobuf speaks (gateway/), never CAF's own wire format, which changes between releases. So no type here has an
 // `inspect`; CAF_ALLOW_UNSAFE_MESSAGE_TYPE says the same to CAF.
 #pragma once
+#include "actors/event_log.hpp"
 #include "actors/executor.hpp"
 #include "actors/explain.hpp"
 #include "actors/session.hpp"
@@ -30,6 +31,7 @@ using queue_atom = caf::atom_constant<caf::atom("tm_queue")>;
 using set_queue_atom = caf::atom_constant<caf::atom("tm_setq")>;
 using schedule_atom = caf::atom_constant<caf::atom("tm_schedul")>;
 using health_atom = caf::atom_constant<caf::atom("tm_health")>;
+using events_atom = caf::atom_constant<caf::atom("tm_events")>;
 using announce_atom = caf::atom_constant<caf::atom("tm_announc")>;
 using live_atom = caf::atom_constant<caf::atom("tm_live")>;
 using tick_atom = caf::atom_constant<caf::atom("tm_tick")>;
@@ -166,6 +168,7 @@ struct schedule_found {
   ledger_page ledger;
 };
 using schedule_found_answer = expected<schedule_found>;
+using events_answer = expected<event_page>;
 
 /// Can this node accept tasks, and is there a leader? For /readyz and the log.
 struct health {
@@ -208,6 +211,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::schedule_command)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::schedule_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::schedule_query)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::schedule_found_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::event_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::events_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::health)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::execution)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(taskmaster::execution_result)

@@ -41,6 +41,7 @@ void plan::resign() {
   grace_ = false;
   virtual_now_ = 0;
   due_until_ = timestamp::min();
+  tell(false, timestamp::min());
 }
 
 void plan::end_grace(timestamp now) {
@@ -111,9 +112,10 @@ plan::entry& plan::make_entry(task row) {
   return e;
 }
 
-void plan::add(task row, timestamp now) {
+void plan::add(task row, timestamp now, bool told_ready) {
   if (waits(row)) return; // for other tasks; follow_up brings it
   auto& e = make_entry(std::move(row));
+  e.told_ready = told_ready;
   if (const auto fate = fate_of(e.row); fate && e.state == entry_state::waiting) {
     if (fate->state == task_state::expired) return finish(e, task_state::expired, "expired");
     return finish(e, fate->state, "dependency", task_error{"dependency", fate->detail});
@@ -124,13 +126,17 @@ void plan::add(task row, timestamp now) {
   place(e);
 }
 
-void plan::put_back(entry& e) {
+void plan::put_back(entry& e, timestamp at) {
   unwatch(e);
   e.session = 0;
   e.fence = {};
   e.started_at.reset();
   e.progress.clear();
   set_state(e, entry_state::waiting);
+  if (telling_) {
+    e.told_ready = e.row.run_at <= at;
+    event(e, e.told_ready ? task_state::ready : task_state::scheduled, at);
+  }
   place(e);
 }
 
@@ -197,7 +203,9 @@ void plan::refilled(const refill& what, window_page page, timestamp now) {
   b.mark = mark;
   for (auto& row : page.tasks) {
     if (position{row.run_at, row.id} > mark) break;
-    if (news(row)) add(std::move(row), now);
+    if (!news(row)) continue;
+    const bool told_ready = telling_ && tell_refilled(row, now);
+    add(std::move(row), now, told_ready);
   }
 }
 
@@ -206,28 +214,39 @@ void plan::refill_failed(const refill& what) {
   if (const auto found = buckets_.find(what.bucket); found != buckets_.end()) found->second->filling = false;
 }
 
+/// A row that an announce or the scan brought: new, or in no window when it was last here.
+void plan::arrive(task row, timestamp now) {
+  const bool told_ready = telling_ && (unsettled_.erase(row.id) ? tell_moved(row, now) : tell_new(row, now));
+  add(std::move(row), now, told_ready);
+}
+
 void plan::scanned(std::vector<task> rows, timestamp now) {
   for (auto& row : rows) {
     if (mutant("scan_overwrites")) erase(row.id);
-    if (news(row)) add(std::move(row), now);
+    if (news(row)) arrive(std::move(row), now);
   }
 }
 
 bool plan::announced(task row, timestamp now) {
   const bool young = row.created_at > took_over_at_ && row.created_at + options_.announce_age >= now;
   if (!young && !mutant("announce_of_any_age")) return false;
-  if (news(row)) add(std::move(row), now);
+  if (news(row)) arrive(std::move(row), now);
   return true;
 }
 
 void plan::met(task row, timestamp now) {
-  if (news(row)) add(std::move(row), now);
+  if (!news(row)) return;
+  unsettled_.erase(row.id);
+  const bool first = row.attempt == 1 && row.losses == 0;
+  const bool told_ready = telling_ && (first ? tell_new(row, now) : tell_moved(row, now));
+  add(std::move(row), now, told_ready);
 }
 
 void plan::released(task row, timestamp now) {
   if (entries_.contains(row.id)) return; // it is being cancelled
   stones_.forget(row.id);
-  add(std::move(row), now);
+  const bool told_ready = telling_ && tell_released(row, now);
+  add(std::move(row), now, told_ready);
 }
 
 void plan::reopened(task row, timestamp now) {
@@ -239,6 +258,7 @@ void plan::gone(const uuid& id) {
   const auto it = entries_.find(id);
   const auto known = it == entries_.end() ? stones_.lowest_news(id) : std::optional(version_of(it->second->row));
   erase(id);
+  unsettled_.erase(id);
   stones_.add_finished(id, known ? known->attempt : std::numeric_limits<std::int32_t>::max() - 1, next_ticket_, clock_);
 }
 

@@ -10,6 +10,7 @@
 // dispatch looks at and does not count as a filled window, so it hides nothing. A line with many tasks gets a window and refills of its
 // own, and the bucket's refills go past its key.
 #pragma once
+#include "actors/event_log.hpp"
 #include "actors/explain.hpp"
 #include "actors/rate.hpp"
 #include "actors/session.hpp"
@@ -237,6 +238,20 @@ public:
 
   /// Every gate that holds this unfinished task now. `row` is what the database says; what the plan knows counts more.
   std::vector<task_reason> explain(const task& row, timestamp now, const explain_clock& clock);
+
+  // -- telling (plan_events.cpp) -------------------------------------------------------------------------------------
+
+  /// From here on every transition is told, each once; or none. Off when leading begins. What is due or was inserted before `now` is
+  /// not told again.
+  void tell(bool on, timestamp now);
+  bool telling() const { return telling_; }
+  /// What happened since the last call, in order; without ids.
+  std::vector<task_event> take_events() { return std::exchange(events_, {}); }
+  /// A pass of the scan has ended.
+  void scan_passed();
+  /// How a task ended that was gone when its row was read again.
+  void tell_end(const task_record& ended);
+
   /// How many tasks count against the limits of this queue, or of one key of it.
   std::size_t running_in(const std::string& queue) const;
   std::size_t running_in(const std::string& queue, const std::string& key) const;
@@ -329,6 +344,7 @@ private:
     std::size_t loose = 0, loose_shut = 0;       // the same of lines without windows of their own
     std::size_t bytes = 0;                       // payloads of these
     std::set<std::string> own_keys;
+    std::shared_ptr<const bucket_key> where; // as events carry it, once there was one
     std::vector<signature*> takers;
     std::uint64_t takers_of = 0; // signature generation that `takers` was made for
   };
@@ -343,6 +359,7 @@ private:
     bool silent = false;  // its worker was told to stop it for want of progress,
     bool taken = false;   // its run counts no more, whatever its worker says of it: it did not stop, or is given up as lost
     std::optional<timestamp> quiet_until; // stands in silences_
+    bool told_ready = false; // that it is due was told
     std::uint32_t queue_place = 0, key_place = 0;
     session_id session = 0;
     taskmaster::fence fence;
@@ -393,17 +410,18 @@ private:
   bool news(const task& row) const;
   bool maybe_held(const task& row) const;
   entry& make_entry(task row);
-  void add(task row, timestamp now);
+  void add(task row, timestamp now, bool told_ready = false);
+  void arrive(task row, timestamp now);
   void place(entry& e);
   void unplace(entry& e);
   void erase(const uuid& id);
   void trim(bucket& b);
-  void put_back(entry& e);
+  void put_back(entry& e, timestamp at);
   void settle(entry& e, task_change change);
   task_change change_of(const entry& e, task_change::type what) const;
   void finish(entry& e, task_state state, std::string reason, std::optional<task_error> failure = {}, std::string result = {});
   void lose(entry& e);
-  void release(entry& e);
+  void release(entry& e, timestamp at);
   void watch(entry& e, timestamp now);
   void unwatch(entry& e);
   void send_marked(entry& e, timestamp now, std::string_view secret, std::vector<hand_out>& marked);
@@ -416,6 +434,16 @@ private:
   void assign_to(entry& e, session_id id, std::string_view secret, timestamp now, std::map<session_id, std::vector<assignment>>& out);
   assignment assignment_of(const entry& e, std::string_view worker, std::string_view secret) const;
   void expire_due(timestamp now);
+  // telling: plan_events.cpp
+  void event(bucket& b, const task& row, task_state state, timestamp at);
+  void event(const entry& e, task_state state, timestamp at) { event(*e.home->home, e.row, state, at); }
+  bool tell_new(const task& row, timestamp now);
+  bool tell_refilled(const task& row, timestamp now);
+  bool tell_moved(const task& row, timestamp now);
+  bool tell_released(const task& row, timestamp now);
+  void tell_waiting(entry& e);
+  void tell_left(const entry& e);
+  void tell_due(timestamp now);
   void bury(const uuid& id, task_version lowest_news) { stones_.add(id, lowest_news, next_ticket_, clock_); }
 
   plan_options options_;
@@ -448,6 +476,19 @@ private:
   std::uint32_t hand_outs_ = 0; // since the last one of an aged task
 
   std::vector<task_change> changes_;
+
+  bool telling_ = false;
+  timestamp telling_since_ = timestamp::min();
+  std::vector<task_event> events_;
+  std::set<position> coming_;                        // known, waiting, and not due as far as was told
+  std::unordered_set<uuid> left_ready_;              // told to be due, and in no window any more
+  std::unordered_set<uuid> unsettled_;               // what became of their last change is being read
+  struct newcomer {
+    std::uint64_t pass = 0; // of the scan, that met it last or could have
+    timestamp at;
+  };
+  std::unordered_map<uuid, newcomer> newcomers_; // told to exist
+  std::uint64_t pass_ = 0;
 };
 
 } // namespace taskmaster

@@ -82,6 +82,7 @@ void plan::assign_to(entry& e, session_id id, std::string_view secret, timestamp
     }
   } else {
     set_state(e, entry_state::assigned);
+    if (telling_) event(e, task_state::running, now);
     out[id].push_back(assignment_of(e, s.worker, secret));
   }
 }
@@ -166,6 +167,7 @@ bool plan::hand_out_aged(turn& t) {
 
 bool plan::dispatch(timestamp now, std::string_view secret, std::vector<hand_out>& out) {
   due_until_ = now;
+  if (telling_) tell_due(now);
   expire_due(now);
   hear_alarms(now);
   turn t{now, secret, {}, {}, {}};

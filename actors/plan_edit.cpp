@@ -59,7 +59,7 @@ void plan::edit_failed(const uuid& id) {
   if (it == entries_.end() || !it->second->editing) return;
   it->second->editing = false;
   if (waits(it->second->row)) forget(it);
-  else put_back(*it->second);
+  else put_back(*it->second, due_until_);
 }
 
 } // namespace taskmaster

@@ -83,6 +83,7 @@ void plan::place(entry& e) {
     auto& dropped = l.own ? l.dropped : b.dropped;
     if ((l.own ? l.filling : b.filling) && (!dropped || at < *dropped)) dropped = at;
     const auto id = e.row.id;
+    if (telling_) tell_left(e);
     bury(id, version_of(e.row));
     forget(entries_.find(id));
     return;
@@ -98,6 +99,7 @@ void plan::place(entry& e) {
   }
   l.waiting.insert(at);
   count_waiting(l, 1);
+  if (telling_) tell_waiting(e);
   if (e.row.expires_at) expiries_.emplace(*e.row.expires_at, e.row.id);
   if (l.place == line_place::none || (l.place != line_place::shut && at < l.head)) file(l);
   if (&l != b.plain && (l.waiting.size() > 2 * options_.line_rows || l.bytes > options_.window_bytes)) split(l);
@@ -121,6 +123,7 @@ void plan::unplace(entry& e) {
     if (at == *l.waiting.begin()) l.waiting.erase(l.waiting.begin());
     else l.waiting.erase(at);
     count_waiting(l, -1);
+    if (telling_) coming_.erase(at);
     if (l.place != line_place::shut && at == l.head) file(l);
   }
   if (l.own) thirst(l);
@@ -130,6 +133,7 @@ void plan::evict(line& l, const position& at) {
   auto& dropped = l.own ? l.dropped : l.home->dropped;
   if ((l.own ? l.filling : l.home->filling) && (!dropped || at < *dropped)) dropped = at;
   const auto it = entries_.find(at.id);
+  if (telling_) tell_left(*it->second);
   bury(at.id, version_of(it->second->row));
   unplace(*it->second);
   forget(it);
@@ -205,7 +209,9 @@ void plan::key_refilled(const key_refill& what, std::vector<window_page> pages, 
     ++l.users; // it stays while its rows are put in
     for (auto& row : pages[i].tasks) {
       if (position{row.run_at, row.id} > mark) break;
-      if (news(row)) add(std::move(row), now);
+      if (!news(row)) continue;
+      const bool told_ready = telling_ && tell_refilled(row, now);
+      add(std::move(row), now, told_ready);
     }
     thirst(l);
     leave_line(l);

@@ -3,6 +3,8 @@
 #include "actors/plan.hpp"
 #include "schema/mutant.hpp"
 
+#include <algorithm>
+
 namespace taskmaster {
 
 task_change plan::change_of(const entry& e, task_change::type what) const {
@@ -49,11 +51,11 @@ void plan::lose(entry& e) {
   settle(e, std::move(c));
 }
 
-void plan::release(entry& e) {
+void plan::release(entry& e, timestamp at) {
   // Never started anywhere, as far as its holder says (R10, or handed back).
   if (e.cancel_requested) return finish(e, task_state::cancelled, "cancelled");
   if (e.row.delivery == delivery_mode::at_most_once) return lose(e);
-  put_back(e);
+  put_back(e, at);
 }
 
 plan::result_verdict plan::finished(session_id id, const run_result& r) {
@@ -106,7 +108,7 @@ plan::result_verdict plan::finished(session_id id, const run_result& r) {
     if (e.cancel_requested || once || !e.started_at) {
       if (const auto s = sessions_.find(e.session); s != sessions_.end()) s->second.tasks.erase(e.row.id);
       const bool recorded = e.cancel_requested || once;
-      release(e);
+      release(e, due_until_);
       // Back in the line at once; the fence it had is answered as stale, which lets the worker forget it.
       return recorded ? result_verdict::settling : result_verdict::stale;
     }
@@ -156,6 +158,10 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
       out.push_back({c.id, c.fence, e.session, true, c.state == task_state::cancelled, e.taken});
       if (c.state == task_state::succeeded && e.row.checkpoint) forgotten_.push_back({c.id, c.version, nullptr});
       const auto id = c.id;
+      if (telling_) {
+        event(e, c.state, answers.now);
+        left_ready_.erase(id);
+      }
       erase(id);
       stones_.add_finished(id, c.version.attempt, next_ticket_, clock_);
       continue;
@@ -166,6 +172,7 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
       if (e.state == entry_state::marking) take_back(e);
       read_again.push_back(c.id);
       const auto id = c.id;
+      if (telling_) unsettled_.insert(id);
       const task_version lowest{c.version.attempt, c.version.losses + 1};
       erase(id);
       bury(id, lowest);
@@ -186,16 +193,16 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
       e.row.run_at = a.run_at;
       e.row.reason = c.reason;
       e.row.marked = {};
-      if (e.cancel_requested) release(e);
-      else put_back(e);
+      if (e.cancel_requested) release(e, answers.now);
+      else put_back(e, answers.now);
       break;
     case task_change::type::lose:
       out.push_back({c.id, c.fence, e.session, false, false, true}); // its old holder, if it ever comes back, is stale
       ++e.row.losses;
       e.row.run_at = a.run_at;
       e.row.reason = c.reason;
-      if (e.cancel_requested) release(e);
-      else put_back(e);
+      if (e.cancel_requested) release(e, answers.now);
+      else put_back(e, answers.now);
       break;
     case task_change::type::free_key:
       if (e.row.delivery == delivery_mode::at_most_once && !e.cancel_requested) changes_.push_back(change_of(e, task_change::type::mark));
@@ -229,10 +236,11 @@ void plan::send_marked(entry& e, timestamp now, std::string_view secret, std::ve
   } else if (s == sessions_.end() || !s->second.connected) {
     if (!e.row.marked.none()) return lose(e); // R16: sent on the session that had the credit, or never
     if (s != sessions_.end()) s->second.tasks.erase(e.row.id);
-    put_back(e);
+    put_back(e, now);
   } else {
     set_state(e, entry_state::assigned);
     e.picked_at = now;
+    if (telling_) event(e, task_state::running, now);
     marked.push_back({e.session, {assignment_of(e, s->second.worker, secret)}});
   }
 }
@@ -251,7 +259,8 @@ plan::cancel_decision plan::cancel(const uuid& id) {
   case entry_state::marking: e.cancel_requested = true; return {cancel_step::requested, 0, {}};
   case entry_state::settling:
     if (e.editing) return {}; // who asks again in a moment learns whether it was in time
-    e.cancel_requested = true; return {cancel_step::requested, 0, {}};
+    e.cancel_requested = true;
+    return {cancel_step::requested, 0, {}};
   case entry_state::assigned:
     if (mutant("cancelled_though_given")) {
       finish(e, task_state::cancelled, "cancelled");
@@ -266,6 +275,7 @@ plan::cancel_decision plan::cancel(const uuid& id) {
 plan::cancel_decision plan::cancel_row(task row) {
   const auto id = row.id;
   if (news(row)) {
+    if (telling_) tell_refilled(row, std::max(due_until_, row.created_at));
     auto& e = make_entry(std::move(row));
     if (e.state == entry_state::held) place(e);
   }

@@ -35,7 +35,7 @@ void plan::session_lost(session_id id) {
   if (const auto it = sessions_.find(id); it != sessions_.end()) it->second.connected = false;
 }
 
-void plan::close_session(session_id id, session_id heir, timestamp) {
+void plan::close_session(session_id id, session_id heir, timestamp now) {
   const auto it = sessions_.find(id);
   if (it == sessions_.end()) return;
   it->second.connected = false;
@@ -47,7 +47,7 @@ void plan::close_session(session_id id, session_id heir, timestamp) {
     auto& e = *found->second;
     if (e.session != id || e.state != entry_state::assigned) continue; // settling and marking end by themselves
     if (heir && mutant("no_reconcile")) continue;
-    heir ? release(e) : lose(e);
+    heir ? release(e, now) : lose(e);
   }
   if (const auto sig = signature_of_.find(id); sig != signature_of_.end()) {
     if (--sig->second->members == 0) {
@@ -86,6 +86,7 @@ void plan::adopt(entry& e, session_id id, const taskmaster::fence& f, timestamp 
   }
   e.session = id;
   e.fence = f;
+  if (telling_ && e.state == entry_state::waiting) event(e, task_state::running, now);
   set_state(e, entry_state::assigned);
   watch(e, now);
   sessions_.at(id).tasks.insert(e.row.id);

@@ -3,19 +3,20 @@
 namespace taskmaster {
 
 void scheduler_state::start(self_ptr self, scheduler_config config, scheduler_lanes lanes, coordinator_actor coordinator,
-                            std::shared_ptr<metrics> meters) {
+                            event_feed_actor events, std::shared_ptr<metrics> meters) {
   self_ = self;
   config_ = config;
   submits_.lane = std::move(lanes.submits);
   keyed_.lane = std::move(lanes.keyed);
   reads_ = std::move(lanes.reads);
   coordinator_ = std::move(coordinator);
+  events_ = std::move(events);
   meters_ = std::move(meters);
 }
 
 scheduler_desk_actor::behavior_type scheduler(scheduler_state::self_ptr self, scheduler_config config, scheduler_lanes lanes,
-                                         coordinator_actor coordinator, std::shared_ptr<metrics> meters) {
-  self->state.start(self, config, std::move(lanes), std::move(coordinator), std::move(meters));
+                                         coordinator_actor coordinator, event_feed_actor events, std::shared_ptr<metrics> meters) {
+  self->state.start(self, config, std::move(lanes), std::move(coordinator), std::move(events), std::move(meters));
   return {
       [self](submit_atom, submit_request& request) { return self->state.submit(request); },
       [self](find_atom, const uuid& id) { return self->state.find(id); },
@@ -34,6 +35,9 @@ scheduler_desk_actor::behavior_type scheduler(scheduler_state::self_ptr self, sc
       [self](schedule_atom, const schedule_query& query) { return self->state.ask_schedules(query); },
       [self](workers_atom) { return self->state.workers(); },
       [self](drain_atom, const std::string& id) { return self->state.drain(id); },
+      [self](events_atom, event_request& what, caf::timespan timeout) {
+        return self->delegate(self->state.events(), events_atom::value, std::move(what), timeout);
+      },
       [self](health_atom) { return self->state.check(); },
       [self](tick_atom) { self->state.next_rounds(); },
   };

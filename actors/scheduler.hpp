@@ -37,7 +37,9 @@ public:
   using self_ptr = scheduler_desk_actor::stateful_pointer<scheduler_state>;
   static inline const char* name = "scheduler";
 
-  void start(self_ptr self, scheduler_config config, scheduler_lanes lanes, coordinator_actor coordinator, std::shared_ptr<metrics> meters);
+  void start(self_ptr self, scheduler_config config, scheduler_lanes lanes, coordinator_actor coordinator, event_feed_actor events,
+             std::shared_ptr<metrics> meters);
+  const event_feed_actor& events() const { return events_; }
 
   // -- scheduler_submit.cpp --
   caf::result<submit_answer> submit(submit_request& request);
@@ -117,6 +119,7 @@ private:
   scheduler_config config_;
   store_lane_actor reads_;
   coordinator_actor coordinator_;
+  event_feed_actor events_;
   std::shared_ptr<metrics> meters_;
   line submits_, keyed_;
   std::vector<std::shared_ptr<waiting_client>> next_round_;
@@ -127,6 +130,6 @@ private:
 error unreachable(const caf::error& e, const std::string& what);
 
 scheduler_desk_actor::behavior_type scheduler(scheduler_state::self_ptr self, scheduler_config config, scheduler_lanes lanes,
-                                         coordinator_actor coordinator, std::shared_ptr<metrics> meters);
+                                         coordinator_actor coordinator, event_feed_actor events, std::shared_ptr<metrics> meters);
 
 } // namespace taskmaster

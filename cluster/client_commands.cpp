@@ -295,6 +295,7 @@ int run_client_command(const client_request& request, std::istream& in, std::ost
   case command::workers: return workers(e);
   case command::queue: return run_queue(client, request.queue, request.json(), out, err);
   case command::schedule: return run_schedule(client, request, in, out, err);
+  case command::events: return run_events(client, request.events, request.json(), out, err);
   case command::explain: return run_explain(client, request.id, request.json(), out, err);
   case command::none: break;
   }

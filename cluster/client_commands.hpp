@@ -1,8 +1,9 @@
-// The client commands of the binary: submit, get, list, wait, cancel, retry, edit, attempts, explain, queue …, schedule …, queues, workers, over the
-// HTTP API.
+// The client commands of the binary: submit, get, list, wait, cancel, retry, edit, attempts, explain, queue …, schedule …, queues, workers, events,
+// over the HTTP API.
 // main() has add_client_commands() describe them to CLI11 and, when one was chosen, calls run_client_command().
 // One thread; blocks until the command is done.
 #pragma once
+#include "cluster/client_events.hpp"
 #include "cluster/client_queues.hpp"
 #include "cluster/client_schedules.hpp"
 
@@ -65,7 +66,7 @@ struct bulk_options {
 };
 
 struct client_request {
-  enum class command : std::uint8_t { none, submit, get, list, wait, cancel, retry, edit, attempts, queues, workers, queue, explain, schedule };
+  enum class command : std::uint8_t { none, submit, get, list, wait, cancel, retry, edit, attempts, queues, workers, queue, explain, schedule, events };
   command what = command::none;
   std::string server = "127.0.0.1:8081";
   std::string output = "table"; // or "json"
@@ -76,6 +77,7 @@ struct client_request {
   queue_options queue;
   schedule_options schedule; // its task's flags are in `submit`
   bulk_options bulk;
+  events_options events;
 
   bool json() const { return output == "json"; }
 };

@@ -251,6 +251,18 @@ void add_client_commands(CLI::App& app, client_request& chosen) {
                   "only in this state: failed, cancelled, expired or succeeded [failed]");
   about_one(command::attempts, "attempts", "List every run of a task");
   about_one(command::explain, "explain", "Tell why a task is not running now");
+  command_builder events(app, chosen, command::events, "events", "Follow what happens to tasks, a line each, until interrupted");
+  auto& o = chosen.events;
+  const auto list = [&](const char* name, std::vector<std::string>& values, const char* help, const char* type) {
+    events.flag(name, values, help, type)->take_all()->allow_extra_args(false);
+  };
+  list("queue", o.queues, "only of this queue; repeatable", "NAME");
+  list("kind", o.kinds, "only of this kind; repeatable", "KIND");
+  list("state", o.states, "only into this state; repeatable", "STATE");
+  list("task", o.tasks, "only of this task; repeatable", "ID");
+  list("label", o.labels, "only with this label; repeatable, all have to match", "NAME=VALUE");
+  events.flag("after", o.after, "go on after this event's id [from now on]", "ID");
+  events.flag("count", o.count, "end after so many [without end]", "N");
   command_builder(app, chosen, command::queues, "queues", "List queues with what waits and runs in each");
   command_builder(app, chosen, command::workers, "workers", "List workers with what each holds");
 }

@@ -31,18 +31,21 @@ std::string full_address(std::string_view server) {
   return good ? scheme + "://" + std::string(host) + ":" + std::string(port) : "";
 }
 
-service_answer answer_of(const httplib::Result& result) {
+service_answer answer_of(const httplib::Response& response) {
   service_answer answer;
-  if (!result) {
-    answer.fault = httplib::to_string(result.error());
-    return answer;
-  }
-  answer.status = result->status;
-  answer.body = result->body;
-  const auto wait = result->get_header_value("Retry-After");
+  answer.status = response.status;
+  answer.body = response.body;
+  const auto wait = response.get_header_value("Retry-After");
   long seconds = 0;
   if (std::from_chars(wait.data(), wait.data() + wait.size(), seconds).ec == std::errc() && seconds >= 0)
     answer.retry_after = std::chrono::seconds(seconds);
+  return answer;
+}
+
+service_answer answer_of(const httplib::Result& result) {
+  if (result) return answer_of(*result);
+  service_answer answer;
+  answer.fault = httplib::to_string(result.error());
   return answer;
 }
 
@@ -86,6 +89,35 @@ service_answer http_client::post(const std::string& path, const std::string& jso
 service_answer http_client::put(const std::string& path, const std::string& json) {
   parts_->client.set_read_timeout(std::chrono::seconds(60));
   return answer_of(parts_->client.Put(path, json, "application/json"));
+}
+
+service_answer http_client::follow(const std::string& path, const std::vector<std::pair<std::string, std::string>>& headers,
+                                   const std::function<bool(std::string_view)>& take, std::chrono::seconds patience) {
+  parts_->client.set_read_timeout(patience);
+  httplib::Headers sent;
+  for (const auto& [name, value] : headers) sent.emplace(name, value);
+  service_answer answer;
+  std::string text;
+  const auto result = parts_->client.Get(
+      path, sent,
+      [&](const httplib::Response& response) {
+        answer = answer_of(response);
+        return true;
+      },
+      [&](const char* bytes, std::size_t n) {
+        text.append(bytes, n);
+        if (!answer.good()) return text.size() < (1u << 20);
+        std::size_t from = 0;
+        for (auto end = text.find('\n'); end != std::string::npos; end = text.find('\n', from)) {
+          if (!take(std::string_view(text).substr(from, end - from))) return false;
+          from = end + 1;
+        }
+        text.erase(0, from);
+        return true;
+      });
+  if (!answer.reached()) answer.fault = httplib::to_string(result.error());
+  if (!answer.good()) answer.body = std::move(text);
+  return answer;
 }
 
 service_answer http_client::remove(const std::string& path) {

@@ -1,6 +1,7 @@
 // The client commands' way to a service: one request, one answer, errors as sentences. Blocks; one thread.
 #pragma once
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +41,9 @@ public:
   service_answer put(const std::string& path, const std::string& json);
   service_answer remove(const std::string& path);
   service_answer patch(const std::string& path, const std::string& json);
+  /// An answer without an end, line by line until `take` says false. `patience`: between two bytes.
+  service_answer follow(const std::string& path, const std::vector<std::pair<std::string, std::string>>& headers,
+                        const std::function<bool(std::string_view)>& take, std::chrono::seconds patience);
 
 private:
   struct parts;

@@ -2,6 +2,7 @@
 // tests make them too. Every part is named here and nowhere else; actors receive handles and look nothing up.
 #pragma once
 #include "actors/coordinator.hpp"
+#include "actors/event_feed.hpp"
 #include "actors/leader_keeper.hpp"
 #include "actors/process_guardian.hpp"
 #include "actors/scheduler.hpp"
@@ -54,7 +55,7 @@ private:
   bool stopped_ = false;
 };
 
-/// scheduler: desk and three lanes; the coordinator is the actor itself, or a link to one elsewhere.
+/// scheduler: desk, three lanes and the feed of events; the coordinator is the actor itself, or a link to one elsewhere.
 class scheduler_node {
 public:
   scheduler_node(caf::actor_system& system, const store_factory& stores, std::shared_ptr<metrics> meters, coordinator_actor coordinator,
@@ -66,6 +67,7 @@ public:
 
 private:
   scheduler_lanes lanes_;
+  event_feed_actor events_;
   scheduler_actor scheduler_;
 };
 

@@ -4,6 +4,7 @@
 #include "cluster/node.hpp"
 #include "cluster/private_postgres.hpp"
 #include "gateway/coordinator_client.hpp"
+#include "gateway/event_service.hpp"
 #include "gateway/queue_service.hpp"
 #include "gateway/schedule_service.hpp"
 #include "gateway/session_client.hpp"
@@ -166,6 +167,7 @@ int run_up(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
   services.push_back(make_task_service(system, scheduler.actor()));
   services.push_back(make_queue_service(system, scheduler.actor()));
   services.push_back(make_schedule_service(system, scheduler.actor()));
+  services.push_back(make_event_service(system, scheduler.actor()));
   int code = 0;
   auto grpc = serve_grpc(s.grpc, std::move(services), code);
   if (grpc) {
@@ -206,6 +208,7 @@ int run_scheduler(const node_settings& s) {
   services.push_back(make_task_service(system, scheduler.actor()));
   services.push_back(make_queue_service(system, scheduler.actor()));
   services.push_back(make_schedule_service(system, scheduler.actor()));
+  services.push_back(make_event_service(system, scheduler.actor()));
   int code = 0;
   auto grpc = serve_grpc(s.grpc, std::move(services), code);
   if (grpc) {

@@ -2,6 +2,7 @@
 
 #include "gateway/channel_keeper.hpp"
 #include "gateway/coordinator_service.hpp"
+#include "gateway/event_proto.hpp"
 #include "gateway/plan_proto.hpp"
 #include "gateway/grpc_status.hpp"
 #include "gateway/queue_proto.hpp"
@@ -222,6 +223,13 @@ coordinator_client_actor::behavior_type coordinator_client(self_ptr self, std::v
         in.set_id(id);
         return answer<done_answer, v1::DrainWorkerRequest, v1::DrainWorkerResponse>(
             self, &async::DrainWorker, std::move(in), call_limit, [](const v1::DrainWorkerResponse&) { return done{}; });
+      },
+      [self](events_atom, const event_request& what, caf::timespan timeout) {
+        v1::EventsRequest in;
+        put_event_request(what, std::chrono::duration_cast<duration>(timeout), &in);
+        const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(timeout) + std::chrono::milliseconds(1'000);
+        return answer<events_answer, v1::EventsRequest, v1::EventsResponse>(self, &async::Events, std::move(in), limit,
+                                                                            [](const v1::EventsResponse& out) { return event_page_of(out); });
       },
       [](const call_done& c) { c.then(); },
       [self](stop_atom) { self->quit(); },

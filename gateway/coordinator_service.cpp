@@ -1,5 +1,6 @@
 #include "gateway/coordinator_service.hpp"
 
+#include "gateway/event_proto.hpp"
 #include "gateway/plan_proto.hpp"
 #include "gateway/grpc_status.hpp"
 #include "gateway/queue_proto.hpp"
@@ -84,6 +85,12 @@ public:
   }
   reactor* DrainWorker(context* c, const v1::DrainWorkerRequest* in, v1::DrainWorkerResponse*) override {
     return ask<done_answer>(c, [](const done&) {}, drain_atom::value, in->id());
+  }
+
+  reactor* Events(context* c, const v1::EventsRequest* in, v1::EventsResponse* out) override {
+    const caf::timespan wait = std::chrono::seconds(in->wait().seconds()) + std::chrono::nanoseconds(in->wait().nanos());
+    return ask<events_answer>(c, [out](const event_page& page) { put_event_page(page, out); }, events_atom::value, event_request_of(*in),
+                              std::clamp<caf::timespan>(wait, caf::timespan(0), std::chrono::seconds(60)));
   }
 
 private:

@@ -38,6 +38,8 @@ grpc_server::~grpc_server() { stop(); }
 void grpc_server::stop() {
   if (!server_) return;
   if (auto* health = server_->GetHealthCheckService()) health->SetServingStatus(false);
+  for (auto& s : services_)
+    if (auto* leaving = dynamic_cast<leaving_service*>(s.get())) leaving->leave();
   server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
   server_->Wait();
   server_.reset();

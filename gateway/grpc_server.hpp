@@ -15,6 +15,14 @@
 
 namespace taskmaster {
 
+/// A service with calls that have no end of their own.
+class leaving_service {
+public:
+  virtual ~leaving_service() = default;
+  /// Ends them, and those to come.
+  virtual void leave() = 0;
+};
+
 class grpc_server {
 public:
   /// `address`: host:port, port 0 picks one. ec::unavailable when it cannot be had.

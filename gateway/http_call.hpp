@@ -22,7 +22,20 @@ struct http_call {
   std::vector<std::string> arguments; // what stood for {…} in the route's path, decoded
   query_parameters query;
   std::vector<std::string> idempotency_keys; // each Idempotency-Key header
+  std::string last_event_id;                 // the header, or empty
   std::string body;
+};
+
+/// An answer without an end, written piece by piece on the thread of http_streams. Destroyed when its connection is.
+class http_stream {
+public:
+  struct piece {
+    std::string text;
+    bool ends = false;
+  };
+  virtual ~http_stream() = default;
+  /// Has `then` called with the next piece, once, on any thread. Not called again before it was.
+  virtual void next(std::function<void(piece)> then) = 0;
 };
 
 struct http_answer {
@@ -30,6 +43,7 @@ struct http_answer {
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
+  std::shared_ptr<http_stream> stream = nullptr; // instead of a body
 };
 
 /// What handlers share. Lives as long as the gateway.
@@ -41,6 +55,9 @@ struct http_desk {
   std::shared_ptr<prometheus::Registry> registry;
   std::string openapi; // the document, written once
   std::atomic<std::size_t> waiters{0};
+  std::size_t max_streams = 256;
+  duration heartbeat = std::chrono::seconds(15); // of an event stream on which nothing happens
+  std::shared_ptr<std::atomic<std::size_t>> streams = std::make_shared<std::atomic<std::size_t>>(0); // shared with each of them
 };
 
 using http_handler = http_answer (*)(http_desk&, const http_call&);
@@ -57,6 +74,7 @@ struct http_response {
   int status;
   const char* schema; // of components/schemas; nullptr: no JSON
   const char* description;
+  const char* type = "text/plain"; // when it is no JSON
 };
 
 /// A row of the table that drives routing, 405 and the OpenAPI document.

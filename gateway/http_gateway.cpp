@@ -60,6 +60,8 @@ struct http_gateway::parts {
         desk{client, options.deadline, options.now, options.max_waiters, options.registry, openapi_document()},
         meter(*options.registry),
         server(options.threads, options.keep_alive) {
+    desk.max_streams = options.max_streams;
+    desk.heartbeat = options.heartbeat;
     using handled = httplib::Server::HandlerResponse;
     server.set_pre_routing_handler([this](const httplib::Request& req, httplib::Response& res) {
       // A body is read by the content reader, which the library hands only to the handlers of these methods.
@@ -143,6 +145,7 @@ struct http_gateway::parts {
     if (!query) return refused_unread(refuse(query.failure()));
     call.query = std::move(*query);
     call.idempotency_keys = header_values(req, "Idempotency-Key");
+    call.last_event_id = req.get_header_value("Last-Event-ID");
     if (auto fault = read_body(req, res, reader, call.body)) return std::move(*fault);
     return match->route->handler(desk, call);
   }
@@ -164,6 +167,7 @@ struct http_gateway::parts {
     }
     if (leaving) http_server::current().close();
     meter.count(route, a.status, std::chrono::steady_clock::now() - begun);
+    if (a.stream && req.method != "HEAD") http_server::current().stream = std::move(a.stream);
     put(res, std::move(a));
     --busy;
   }
@@ -206,6 +210,7 @@ std::uint16_t http_gateway::port() const { return parts_->port; }
 void http_gateway::stop() {
   auto& p = *parts_;
   if (p.leaving.exchange(true)) return;
+  p.server.end_streams();
   if (p.listener.joinable()) {
     p.server.stop();
     const auto until = std::chrono::steady_clock::now() + leave_limit;

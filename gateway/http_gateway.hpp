@@ -20,6 +20,10 @@ struct http_gateway_options {
   std::size_t threads = 128;
   /// Clients that may block in …/wait at once; fewer than threads, so that others get through. More get 429.
   std::size_t max_waiters = 64;
+  /// Event streams at once; more get 429. They share one thread.
+  std::size_t max_streams = 256;
+  /// Of an event stream on which nothing happens: a comment, so that nobody between takes it for dead.
+  duration heartbeat = std::chrono::seconds(15);
   std::size_t body_limit = limits::body_bytes;
   std::chrono::seconds keep_alive{2};
   /// What a call that does not wait on purpose may take before it is answered with 503.
@@ -41,7 +45,7 @@ public:
   expected<done> start();
   /// Where it listens, once started.
   std::uint16_t port() const;
-  /// Takes no more requests, gives those under way a second, answers clients that wait with 503, and returns within two seconds. Idempotent.
+  /// Takes no more requests, gives those under way a second, answers clients that wait with 503, ends streams at once, and returns within two seconds. Idempotent.
   void stop();
 
 private:

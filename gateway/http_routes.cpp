@@ -1,5 +1,6 @@
 // The table of routes. A new one goes here, and nowhere else: routing, 405 and /openapi.json follow.
 #include "gateway/http_call.hpp"
+#include "gateway/http_events.hpp"
 #include "gateway/http_original.hpp"
 #include "gateway/http_queues.hpp"
 #include "gateway/http_schedules.hpp"
@@ -13,6 +14,10 @@ constexpr char text[] = R"({"type": "string"})";
 constexpr char name_text[] = R"({"type": "string", "pattern": "^[a-z0-9_.-]{1,64}$"})";
 constexpr char state_text[] =
     R"({"type": "string", "enum": ["scheduled", "ready", "running", "succeeded", "failed", "cancelled", "expired"]})";
+constexpr char names_text[] = R"({"type": "array", "items": {"type": "string", "pattern": "^[a-z0-9_.-]{1,64}$"}})";
+constexpr char states_text[] =
+    R"({"type": "array", "items": {"type": "string", "enum": ["scheduled", "ready", "running", "succeeded", "failed", "cancelled", "expired"]}})";
+constexpr char uuids_text[] = R"({"type": "array", "maxItems": 1000, "items": {"type": "string", "format": "uuid"}})";
 constexpr char labels_text[] = R"({"type": "array", "items": {"type": "string"}})";
 constexpr char limit_number[] = R"({"type": "integer", "minimum": 1, "maximum": 1000, "default": 100})";
 constexpr char uuid_text[] = R"({"type": "string", "format": "uuid"})";
@@ -68,6 +73,16 @@ std::vector<http_route> make_routes() {
       {"GET", "/v1/workers", http_workers, "listWorkers", "Who is there, and what each holds", {}, nullptr, {{200, "WorkerList", "The workers"}}},
       {"POST", "/v1/workers/{id}/drain", http_drain, "drainWorker", "Let a worker finish what it has and leave", {}, nullptr,
        {{202, "Draining", "It has been told"}}},
+      {"GET", "/v1/events", http_events, "watchEvents",
+       "Server-sent events: every transition of a task from now on, or after Last-Event-ID; `event: gap` first when what came after it is not kept",
+       {{"query", "queue", names_text, "Only of these queues; repeatable"},
+        {"query", "kind", names_text, "Only of these kinds; repeatable"},
+        {"query", "state", states_text, "Only into these states; repeatable"},
+        {"query", "label", labels_text, "key=value, repeatable; all have to match"},
+        {"query", "task_id", uuids_text, "Only of these tasks; repeatable"},
+        {"header", "Last-Event-ID", text, "The id of the last event that was seen"}},
+       nullptr,
+       {{200, nullptr, "text/event-stream: `event: task` with an Event as its data", "text/event-stream"}}},
       {"POST", "/schedule", http_schedule, "schedule", "The original endpoint: run a shell command once, at a time", {}, "ScheduleRequest",
        {{200, "ScheduleResponse", "Stored"}}},
       {"GET", "/status", http_status, "status", "The original endpoint: the instants of a task",

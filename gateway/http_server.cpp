@@ -17,16 +17,19 @@ thread_local http_connection* serving = nullptr;
 /// The library's view of a socket. `socket()` keeps its descriptor to itself above FD_SETSIZE, where the library would refuse to go on.
 class library_stream final : public httplib::Stream {
 public:
-  explicit library_stream(http_socket& s) : socket_(s) {}
+  explicit library_stream(const http_connection& c) : connection_(c), socket_(c.socket) {}
   bool is_readable() const override { return socket_.readable(); }
   bool is_writable() const override { return true; } // write() waits by itself
   ssize_t read(char* to, size_t size) override { return socket_.read(to, size); }
-  ssize_t write(const char* from, size_t size) override { return socket_.write(from, size); }
+  ssize_t write(const char* from, size_t size) override {
+    return connection_.stream ? static_cast<ssize_t>(size) : socket_.write(from, size);
+  }
   void get_remote_ip_and_port(std::string& ip, int& port) const override { std::tie(ip, port) = socket_.peer(); }
   void get_local_ip_and_port(std::string& ip, int& port) const override { std::tie(ip, port) = socket_.local(); }
   socket_t socket() const override { return socket_.descriptor() < FD_SETSIZE ? socket_.descriptor() : 0; }
 
 private:
+  const http_connection& connection_;
   http_socket& socket_;
 };
 
@@ -93,8 +96,8 @@ void http_server::serve(http_socket& socket) {
   const auto pressed = [this] { return connections_ > threads_; };
   for (std::size_t n = 1; n <= requests_a_connection && socket.wait_for_request(keep_alive_, pressed); ++n) {
     socket.begin_request();
-    library_stream stream(socket);
     http_connection connection{socket};
+    library_stream stream(connection);
     serving = &connection;
     const std::function<void(httplib::Request&)> setup = [&](httplib::Request& request) {
       connection.request = &request;
@@ -116,6 +119,7 @@ void http_server::serve(http_socket& socket) {
     // After setup the request belongs to the library's stack frame, which is gone: only remember what matters.
     const bool parsed = connection.request != nullptr;
     serving = nullptr;
+    if (connection.stream) return streams_.take(socket.descriptor(), std::move(connection.stream));
     if (!parsed && !socket.wrote() && socket.header_too_long()) {
       const auto body = problem_json(431, "Request header fields too large",
                                      "The request line and headers are too long: together they may have " + std::to_string(http_socket::header_limit)

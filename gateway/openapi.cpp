@@ -45,7 +45,7 @@ ordered_json operation(const http_route& route) {
     if (r.schema)
       response["content"] = content("application/json", r.schema);
     else
-      response["content"] = {{"text/plain", {{"schema", {{"type", "string"}}}}}};
+      response["content"] = {{r.type, {{"schema", {{"type", "string"}}}}}};
     op["responses"][std::to_string(r.status)] = std::move(response);
   }
   op["responses"]["default"] = {{"description", "A problem (RFC 9457); 429 and 503 carry Retry-After"},

@@ -130,6 +130,17 @@ const char* const openapi_schemas = R"__json__({
       "scheduled_for": {"$ref": "#/components/schemas/MaybeTime", "description": "The instant of the schedule that it stands for"}
     }
   },
+  "Event": {
+    "type": "object", "required": ["id", "state", "queue", "kind", "attempt", "at"],
+    "properties": {
+      "id": {"type": "string", "format": "uuid", "description": "Of the task"},
+      "state": {"$ref": "#/components/schemas/State", "description": "It came into this state"},
+      "queue": {"$ref": "#/components/schemas/Name"},
+      "kind": {"$ref": "#/components/schemas/Name"},
+      "attempt": {"type": "integer"},
+      "at": {"$ref": "#/components/schemas/Time"}
+    }
+  },
   "CancelledTask": {
     "allOf": [
       {"$ref": "#/components/schemas/Task"},

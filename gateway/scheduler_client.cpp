@@ -201,6 +201,9 @@ void scheduler_client::workers(duration limit, then<workers_answer> done) {
 void scheduler_client::drain(std::string session, duration limit, then<done_answer> done) {
   ask<done_answer, done_answer>(limit, late_write, std::move(done), drain_atom::value, std::move(session));
 }
+void scheduler_client::events(event_request what, duration time, then<events_answer> done) {
+  ask<events_answer, events_answer>(time + wait_slack, late_read, std::move(done), events_atom::value, std::move(what), caf::timespan(time));
+}
 void scheduler_client::health(duration limit, then<expected<taskmaster::health>> done) {
   ask<expected<taskmaster::health>, taskmaster::health>(limit, late_read, std::move(done), health_atom::value);
 }

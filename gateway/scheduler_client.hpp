@@ -39,6 +39,8 @@ public:
   void schedules(schedule_query query, duration limit, then<schedule_found_answer> done);
   void workers(duration limit, then<workers_answer> done);
   void drain(std::string session, duration limit, then<done_answer> done);
+  /// `time` is how long the scheduler waits for events.
+  void events(event_request what, duration time, then<events_answer> done);
   void health(duration limit, then<expected<taskmaster::health>> done);
 
   /// Answers everything under way with ec::unavailable, and every later call too. Idempotent.

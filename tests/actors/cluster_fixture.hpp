@@ -2,6 +2,7 @@
 // told to hold their answers, or to fail; the database's clock runs with the virtual one.
 #pragma once
 #include "actors/coordinator.hpp"
+#include "actors/event_feed.hpp"
 #include "actors/executor_pool.hpp"
 #include "actors/leader_keeper.hpp"
 #include "actors/local_session.hpp"

@@ -6,9 +6,28 @@ namespace {
 struct fake_state {
   std::shared_ptr<script> told;
   std::vector<caf::response_promise> silent; // of a mute scheduler: kept so that nobody is told anything
+  struct listener {
+    event_request what;
+    caf::actor_clock::time_point until;
+    caf::typed_response_promise<events_answer> promise;
+  };
+  std::vector<listener> listening;
   static inline const char* name = "fake_scheduler";
 };
 using fake_self = scheduler_actor::stateful_pointer<fake_state>;
+
+/// Answers who has something to hear, and looks again in a moment (by a question for its health that nobody asked).
+void tell_events(fake_self self) {
+  auto& told = *self->state.told;
+  std::lock_guard lock(told.mutex);
+  std::erase_if(self->state.listening, [&](fake_state::listener& l) {
+    auto page = told.events.read(l.what);
+    if (l.what.after && page.events.empty() && !page.gap && self->clock().now() < l.until) return false;
+    l.promise.deliver(events_answer(std::move(page)));
+    return true;
+  });
+  if (!self->state.listening.empty()) caf::delayed_anon_send(self, std::chrono::milliseconds(5), health_atom::value);
+}
 
 error nothing(const uuid& id) { return error(ec::not_found, "No task " + id.str() + "."); }
 
@@ -216,7 +235,14 @@ scheduler_actor::behavior_type fake(fake_self self, std::shared_ptr<script> told
           return error(ec::not_found, "No worker " + id + ".");
         });
       },
+      [self](events_atom, const event_request& what, caf::timespan timeout) -> caf::result<events_answer> {
+        auto promise = self->make_response_promise<events_answer>();
+        self->state.listening.push_back({what, self->clock().now() + timeout, promise});
+        if (self->state.listening.size() == 1) tell_events(self);
+        return promise;
+      },
       [self](health_atom) -> caf::result<health> {
+        if (!self->state.listening.empty()) tell_events(self);
         auto& told = *self->state.told;
         std::lock_guard lock(told.mutex);
         if (!told.mute) return told.health;

@@ -27,6 +27,7 @@ struct script {
   std::vector<ledger_row> ledger;
   explanation why;                                // of every known task
   std::vector<worker_info> workers;
+  event_log events{1'000};
   taskmaster::health health{true, true, ""};
   std::string next_cursor;
 

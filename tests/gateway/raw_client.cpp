@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+#include <utility>
 
 namespace taskmaster::test {
 
@@ -46,8 +47,19 @@ bool raw_client::read_some(std::string& to) {
   return true;
 }
 
+std::string raw_client::read_until(std::string_view text) {
+  for (;;) {
+    if (const auto at = kept_.find(text); at != std::string::npos) {
+      auto out = kept_.substr(0, at + text.size());
+      kept_.erase(0, out.size());
+      return out;
+    }
+    if (!read_some(kept_)) return std::exchange(kept_, {});
+  }
+}
+
 std::string raw_client::read_all() {
-  std::string out;
+  auto out = std::exchange(kept_, {});
   while (read_some(out)) {
   }
   return out;

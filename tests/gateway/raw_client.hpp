@@ -18,12 +18,15 @@ public:
   void finish();
   /// Everything until the server closes.
   std::string read_all();
+  /// Until this has come, or the server closes, or nothing comes for five seconds. What came behind it is kept for the next call.
+  std::string read_until(std::string_view text);
   /// Until one response with Content-Length is complete.
   std::string read_response();
 
 private:
   bool read_some(std::string& to);
   int descriptor_ = -1;
+  std::string kept_; // of read_until
 };
 
 /// One request on a connection of its own; the answer up to its end of connection.

@@ -1,5 +1,7 @@
 #include "tests/simulate/cluster.hpp"
 
+#include "actors/event_feed.hpp"
+
 namespace taskmaster::simulate {
 
 cluster::cluster(world& w, books& b, std::size_t schedulers_n, std::size_t coordinators_n, std::vector<worker_plan> workers_n)
@@ -27,7 +29,9 @@ void cluster::start_scheduler(std::size_t i) {
   scheduler_config c;
   c.make_id = [this] { return make_id(); };
   const scheduler_lanes lanes{base.lane(s.home, kind::inserts), base.lane(s.home, kind::inserts), base.lane(s.home, kind::reads)};
-  s.actor = world_.spawn(s.home, taskmaster::scheduler, c, lanes, net.route(s.home, addresses_), meters_);
+  const auto coordinator = net.route(s.home, addresses_);
+  const auto events = world_.spawn(s.home, event_feed, event_feed_config{}, coordinator, lanes.reads);
+  s.actor = world_.spawn(s.home, taskmaster::scheduler, c, lanes, coordinator, events, meters_);
 }
 
 void cluster::start_coordinator(std::size_t i) {

@@ -1,0 +1,116 @@
+// What the plan tells of tasks' transitions, when somebody listens. Each is told once by one leader, though the plan forgets rows that
+// lie beyond its windows and meets them again: what it has to remember for that is kept here, and only while it tells.
+//
+//   scheduled, ready   a row is met for the first time (after its insert is committed), or waits again (after that is committed)
+//   ready              its run_at has come; of a row in no window then, when a refill brings it
+//   running            it is handed out (at_most_once: after its mark is committed)
+//   the final ones     the outcome is committed
+#include "actors/plan.hpp"
+
+#include "schema/graph.hpp"
+
+#include <algorithm>
+
+namespace taskmaster {
+namespace {
+
+// Past these something may be told twice; the first needs a million inserts in the seconds that a scan reaches back, the second as many due
+// tasks that lost their place in a window.
+constexpr std::size_t newcomers_most = 1'000'000;
+constexpr std::size_t left_most = 1'000'000;
+// For so long it is remembered at least that a task was told to exist: an announce is not taken later, and of a younger row that a refill
+// brings it is certain whether it was told.
+constexpr std::chrono::seconds remembered{6}, young{5};
+
+} // namespace
+
+void plan::tell(bool on, timestamp now) {
+  telling_ = on;
+  telling_since_ = now;
+  events_.clear();
+  coming_.clear();
+  left_ready_.clear();
+  unsettled_.clear();
+  newcomers_.clear();
+  if (!on) return;
+  for (auto& [id, e] : entries_) {
+    if (!e->placed || e->state != entry_state::waiting) continue;
+    e->told_ready = e->row.run_at <= now;
+    if (!e->told_ready) coming_.insert({e->row.run_at, id});
+  }
+}
+
+void plan::event(bucket& b, const task& row, task_state state, timestamp at) {
+  if (!b.where) b.where = std::make_shared<const bucket_key>(b.key);
+  events_.push_back({{}, row.id, state, row.attempt, at, b.where});
+}
+
+bool plan::tell_new(const task& row, timestamp now) {
+  if (row.attempt != 1 || row.losses != 0 || row.created_at <= telling_since_) return false;
+  const auto [known, first] = newcomers_.try_emplace(row.id);
+  known->second = {pass_, now};
+  if (!first) return false;
+  if (newcomers_.size() > newcomers_most) newcomers_.erase(known);
+  const bool due = row.run_at <= now;
+  event(bucket_of(row), row, due ? task_state::ready : task_state::scheduled, row.created_at);
+  return due;
+}
+
+bool plan::tell_refilled(const task& row, timestamp now) {
+  // Its announce was lost and the scan has not come to it yet; older ones were met by the scan.
+  return row.created_at + young > now && tell_new(row, now);
+}
+
+bool plan::tell_moved(const task& row, timestamp now) {
+  const bool due = row.run_at <= now;
+  event(bucket_of(row), row, due ? task_state::ready : task_state::scheduled, now);
+  return due;
+}
+
+bool plan::tell_released(const task& row, timestamp now) {
+  // That it exists was told when it was stored, perhaps long ago; the scan meets it now.
+  newcomers_[row.id] = {pass_, now};
+  const bool due = row.run_at <= now && !fate_of(row); // of one that shall not run, the end will be told
+  if (due) event(bucket_of(row), row, task_state::ready, now);
+  return due;
+}
+
+void plan::tell_waiting(entry& e) {
+  if (e.told_ready) return;
+  e.told_ready = left_ready_.erase(e.row.id) > 0;
+  if (e.told_ready) return;
+  if (e.row.run_at > std::max(due_until_, telling_since_)) {
+    coming_.insert({e.row.run_at, e.row.id});
+    return;
+  }
+  e.told_ready = true;
+  // Due when it was inserted, or before anybody listened: told as such, or not to be told.
+  if (e.row.run_at > e.row.created_at && e.row.run_at > telling_since_) event(e, task_state::ready, e.row.run_at);
+}
+
+void plan::tell_left(const entry& e) {
+  if (e.told_ready && e.row.run_at > e.row.created_at && e.row.run_at > telling_since_ && left_ready_.size() < left_most)
+    left_ready_.insert(e.row.id);
+}
+
+void plan::tell_due(timestamp now) {
+  while (!coming_.empty() && coming_.begin()->run_at <= now) {
+    auto& e = *entries_.at(coming_.begin()->id);
+    coming_.erase(coming_.begin());
+    e.told_ready = true;
+    event(e, task_state::ready, e.row.run_at);
+  }
+}
+
+void plan::scan_passed() {
+  if (!telling_) return;
+  // What this pass did not meet, though it was there when it began, the next will not meet either.
+  std::erase_if(newcomers_, [this](const auto& n) { return n.second.pass < pass_ && n.second.at + remembered < due_until_; });
+  ++pass_;
+}
+
+void plan::tell_end(const task_record& ended) {
+  if (telling_) event(bucket_of(ended.task), ended.task, ended.state, ended.finished_at.value_or(due_until_));
+}
+
+} // namespace taskmaster
