@@ -52,11 +52,11 @@ std::optional<std::string> split_url(std::string_view url, http_payload& call) {
   if (!authority.empty() && authority[0] == '[') {
     const auto close = authority.find(']');
     if (close == authority.npos) return "has an address that lacks its closing bracket";
-    call.host = authority.substr(1, close - 1);
+    call.host = lower(std::string(authority.substr(1, close - 1)));
     port = authority.substr(close + 1);
   } else {
     const auto colon = std::min(authority.find(':'), authority.size());
-    call.host = authority.substr(0, colon);
+    call.host = lower(std::string(authority.substr(0, colon)));
     port = authority.substr(colon);
   }
   if (call.host.empty()) return "names no host";

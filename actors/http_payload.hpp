@@ -10,7 +10,7 @@ namespace taskmaster {
 struct http_payload {
   std::string method;
   bool tls = false;
-  std::string host; // without brackets
+  std::string host; // in lower case, without brackets
   int port = 80;
   std::string authority; // for the Host header: "example.org", "[::1]:8080"
   std::string target;    // path and query, as sent

@@ -125,7 +125,7 @@ int send_array(std::istream& in, batch_sender& sender, std::ostream& err) {
 
 bool any_task_flag(const submit_options& o) {
   return !o.kind.empty() || !o.words.empty() || o.command || o.payload || !o.environment.empty() || o.folder || o.input || o.queue ||
-         o.run_at || o.delay || o.timeout || o.heartbeat_timeout || o.unique_scope || o.unique_period || o.unique_policy || o.expires_at || o.delivery || o.unique_key || o.idempotency_key || o.concurrency_key ||
+         o.run_at || o.delay || o.timeout || o.heartbeat_timeout || o.unique_scope || o.unique_period || o.unique_policy || o.expires_at || o.delivery || o.unique_key || o.idempotency_key || o.concurrency_key || o.webhook ||
          o.priority || o.max_attempts || o.group || !o.after.empty() || o.after_group || o.after_on || o.after_else || !o.labels.empty() || o.retry_initial || o.retry_max || o.retry_factor || o.retry_jitter ||
          !o.wait.empty();
 }

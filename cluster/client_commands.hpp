@@ -39,7 +39,7 @@ struct submit_options {
   std::optional<std::string> folder, input;
   std::optional<std::string> queue, run_at, delay, timeout, heartbeat_timeout, expires_at, delivery;
   std::optional<std::string> unique_scope, unique_period, unique_policy;
-  std::optional<std::string> unique_key, idempotency_key, concurrency_key;
+  std::optional<std::string> unique_key, idempotency_key, concurrency_key, webhook;
   std::optional<std::int32_t> priority, max_attempts;
   std::vector<std::string> after; // ids
   std::optional<std::string> group, after_group, after_on, after_else;

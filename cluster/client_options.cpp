@@ -64,6 +64,7 @@ void add_task_flags(command_builder& b, submit_options& o) {
   b.flag("max-attempts", o.max_attempts, "[5]", "N");
   b.flag("delivery", o.delivery, "at_least_once or at_most_once (one attempt) [at_least_once]", "MODE");
   b.flag("concurrency-key", o.concurrency_key, "tasks of a queue with the same key run one at a time, or as the queue says", "KEY");
+  b.flag("webhook", o.webhook, "a URL that is told of its outcome", "URL");
   b.flag("label", o.labels, "repeatable", "NAME=VALUE")->take_all()->allow_extra_args(false);
   b.flag("retry-initial", o.retry_initial, "wait before the second attempt [1s]", "DURATION");
   b.flag("retry-factor", o.retry_factor, "each wait is this much longer [2]", "X");

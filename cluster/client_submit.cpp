@@ -91,6 +91,7 @@ expected<answer_json> task_flags(const submit_options& o) {
     put("unique_key", o.unique_key);
   }
   put("group", o.group);
+  put("webhook", o.webhook);
   if ((o.after_on || o.after_else) && o.after.empty() && !o.after_group) return usage("--after-on and --after-else go with --after or --after-group");
   auto awaited = answer_json::array();
   const auto wait_for = [&](const char* name, const std::string& value) {

@@ -96,9 +96,11 @@ std::vector<std::string> worker_node::kinds() { return {"echo", "fail", "http", 
 worker_node::worker_node(caf::actor_system& system, std::shared_ptr<coordinator_dialer> dialer, options how) : system_(system), dialer_(std::move(dialer)) {
   process_executor_options processes;
   processes.guardian = how.guardian;
-  processes.withheld = {"DATABASE_URL", "TASKMASTER_DATABASE_URL", "PGPASSWORD"};
+  processes.withheld = {"DATABASE_URL", "TASKMASTER_DATABASE_URL", "PGPASSWORD", "TASKMASTER_WEBHOOK_SECRET"};
   executors_["shell"] = std::make_shared<process_executor>(std::move(processes));
   executors_["http"] = std::make_shared<http_executor>(static_cast<std::size_t>(how.config.hold.slots));
+  if (!how.webhooks.secrets.empty())
+    executors_["webhook"] = std::make_shared<webhook_executor>(std::move(how.webhooks), executors_["http"]);
   pool_ = system.spawn(executor_pool, executors_);
   worker_ = system.spawn(worker, std::move(how.config), dialer_, pool_);
 }

@@ -6,6 +6,7 @@
 #include "actors/leader_keeper.hpp"
 #include "actors/process_guardian.hpp"
 #include "actors/scheduler.hpp"
+#include "actors/webhook_executor.hpp"
 #include "actors/worker.hpp"
 #include "gateway/grpc_server.hpp"
 #include "gateway/http_gateway.hpp"
@@ -77,6 +78,7 @@ public:
   struct options {
     worker_config config;
     std::shared_ptr<process_guardian> guardian;
+    webhook_options webhooks = {}; // of the kind `webhook`, for a worker that has secrets
   };
   worker_node(caf::actor_system& system, std::shared_ptr<coordinator_dialer> dialer, options how);
   ~worker_node() { stop(); }
@@ -84,7 +86,7 @@ public:
   /// Takes no more work and waits for what runs, until `give_up()` says so (asked every 100 ms).
   void drain(const std::function<bool()>& give_up);
   void stop();
-  /// Every kind that this build runs.
+  /// Every kind that this build runs, but `webhook`, which takes a secret.
   static std::vector<std::string> kinds();
 
 private:

@@ -3,6 +3,7 @@
 #include "actors/local_session.hpp"
 #include "cluster/node.hpp"
 #include "cluster/private_postgres.hpp"
+#include "cluster/webhook_settings.hpp"
 #include "gateway/coordinator_client.hpp"
 #include "gateway/event_service.hpp"
 #include "gateway/queue_service.hpp"
@@ -73,13 +74,14 @@ bool prepare_database(const std::string& url) {
   }
 }
 
-worker_config worker_settings(const node_settings& s) {
+worker_config worker_settings(const node_settings& s, const webhook_options& webhooks) {
   worker_config c;
   c.name = s.name.empty() ? host_name() : s.name;
   c.incarnation = uuid::make(std::chrono::time_point_cast<duration>(std::chrono::system_clock::now())).str();
   c.coordinators = s.coordinators.empty() ? std::vector<std::string>{"in process"} : s.coordinators;
   c.queues = s.queues;
   c.kinds = s.kinds.empty() ? worker_node::kinds() : s.kinds;
+  if (s.kinds.empty() && !webhooks.secrets.empty()) c.kinds.push_back("webhook");
   c.hold.slots = s.slots ? s.slots : std::max(4, static_cast<int>(std::thread::hardware_concurrency()));
   c.hold.prefetch = s.prefetch;
   c.seed = entropy();
@@ -152,6 +154,8 @@ int run_up(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
     for (const auto& note : postgres->notes()) spdlog::info("PostgreSQL: {}", note);
     url = postgres->url();
   }
+  const auto webhooks = webhooks_of(s, postgres ? s.data.empty() ? default_data_folder() : std::filesystem::path(s.data) : std::filesystem::path());
+  if (!webhooks) return refuse(webhooks.failure());
   if (!prepare_database(url)) return 1;
 
   auto meters = std::make_shared<metrics>(std::make_shared<prometheus::Registry>());
@@ -161,7 +165,7 @@ int run_up(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
   coordinator_node coordinator(system, stores, meters, coordinator_settings(s, url, advertised(s, s.grpc)));
   scheduler_node scheduler(system, stores, meters, coordinator.actor());
   worker_node worker(system, make_local_dialer(system, coordinator.actor(), coordinator.view(), coordinator.timing()),
-                     {worker_settings(s), std::move(guardian)});
+                     {worker_settings(s, *webhooks), std::move(guardian), *webhooks});
   http_gateway http(system, scheduler.actor(), http_settings(s, meters));
   auto services = coordinator.services();
   services.push_back(make_task_service(system, scheduler.actor()));
@@ -255,9 +259,11 @@ int run_coordinator(const node_settings& s) {
 int run_worker(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
   node_system_config config;
   caf::actor_system system(config);
-  const auto settings = worker_settings(s);
+  const auto webhooks = webhooks_of(s, {});
+  if (!webhooks) return refuse(webhooks.failure());
+  const auto settings = worker_settings(s, *webhooks);
   spdlog::info("worker '{}' with {} slots", settings.name, settings.hold.slots);
-  worker_node worker(system, make_session_dialer(), {settings, std::move(guardian)});
+  worker_node worker(system, make_session_dialer(), {settings, std::move(guardian), *webhooks});
   wait_for_stop();
   worker.drain(second_signal);
   worker.stop();

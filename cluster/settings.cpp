@@ -54,8 +54,14 @@ void add_node_commands(CLI::App& app, node_settings& s) {
     c->add_option("--slots", s.slots, "tasks run at the same time (default: cores, at least 4)")->envname("TASKMASTER_SLOTS")->check(CLI::Range(1, 10'000));
     c->add_option("--prefetch", s.prefetch, "tasks held beyond the slots")->envname("TASKMASTER_PREFETCH")->check(CLI::Range(0, 10'000))->capture_default_str();
     c->add_option("--queues", s.queues, "queues to serve, by commas (default: every one)")->envname("TASKMASTER_QUEUES")->delimiter(',')->check(check_name);
-    c->add_option("--kinds", s.kinds, "kinds to run, by commas (default: all of shell, http, noop, sleep, echo, fail)")
-        ->envname("TASKMASTER_KINDS")->delimiter(',')->check(CLI::IsMember({"shell", "http", "noop", "sleep", "echo", "fail"}));
+    c->add_option("--kinds", s.kinds, "kinds to run, by commas (default: all of shell, http, noop, sleep, echo, fail; webhook with a secret)")
+        ->envname("TASKMASTER_KINDS")->delimiter(',')->check(CLI::IsMember({"shell", "http", "noop", "sleep", "echo", "fail", "webhook"}));
+    c->add_option("--webhook-secret", s.webhook_secrets,
+                  "whsec_BASE64, or HOST=whsec_BASE64: signs webhooks; better in the variable or the file, since others see a command's flags. By commas: "
+                  "while a secret is changed, both sign")
+        ->envname("TASKMASTER_WEBHOOK_SECRET")->delimiter(',')->type_name("SECRET");
+    c->add_option("--webhook-allow", s.webhook_hosts, "hosts that webhooks may go to, by commas; .example.org is every host below it (default: every one)")
+        ->envname("TASKMASTER_WEBHOOK_ALLOW")->delimiter(',')->type_name("HOST");
   };
   const auto name = [&](CLI::App* c) {
     c->add_option("--name", s.name, "its name in logs and lists (default: the host's)")->envname("TASKMASTER_NAME");

@@ -24,6 +24,7 @@ struct node_settings {
   std::vector<std::string> queues, kinds;
   std::int32_t slots = 0; // 0: the number of cores, at least 4
   std::int32_t prefetch = 0;
+  std::vector<std::string> webhook_secrets, webhook_hosts; // worker: signs webhooks with these, and sends them to these only
   std::string name; // of the worker or coordinator; the host's by default
   std::string retention = "30d";
   std::string log_format = "text"; // or json

@@ -41,6 +41,7 @@ const char* const openapi_schemas = R"__json__({
       "labels": {"$ref": "#/components/schemas/Labels"},
       "unique": {"$ref": "#/components/schemas/Unique"},
       "heartbeat_timeout": {"$ref": "#/components/schemas/MaybeText", "description": "A duration from 1s; a run without progress for so long is stopped"},
+      "webhook": {"type": ["string", "null"], "maxLength": 2048, "description": "A URL that is told of its outcome by a signed POST (Standard Webhooks)"},
       "after": {
         "type": ["array", "null"], "maxItems": 10000, "description": "It starts when these have ended as they should; a graph (rows of a batch that wait for each other) is taken or refused whole",
         "items": {"oneOf": [{"type": "string", "description": "An id, or the ref of a row of the same batch"}, {"$ref": "#/components/schemas/After"}]}
@@ -127,7 +128,8 @@ const char* const openapi_schemas = R"__json__({
       "waits_for": {"type": "integer", "description": "How many tasks it waits for still"},
       "after": {"type": ["array", "null"], "items": {"$ref": "#/components/schemas/After"}, "description": "Which, up to 1,000; null in lists"},
       "schedule": {"$ref": "#/components/schemas/MaybeText", "description": "The schedule that submitted it"},
-      "scheduled_for": {"$ref": "#/components/schemas/MaybeTime", "description": "The instant of the schedule that it stands for"}
+      "scheduled_for": {"$ref": "#/components/schemas/MaybeTime", "description": "The instant of the schedule that it stands for"},
+      "webhook": {"$ref": "#/components/schemas/MaybeText"}
     }
   },
   "Event": {

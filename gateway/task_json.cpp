@@ -96,6 +96,8 @@ private:
       length(at, value, spec.options.heartbeat_timeout);
     } else if (name == "unique") {
       unique(at, value);
+    } else if (name == "webhook") {
+      text(at, value, spec.options.webhook);
     } else if (name == "ref") {
       text(at, value, spec.options.ref);
     } else if (name == "group") {
@@ -109,7 +111,7 @@ private:
     static constexpr std::string_view names[] = {"kind",       "queue",           "run_at",          "delay",   "priority",
                                                  "timeout",    "expires_at",      "max_attempts",    "retry",   "delivery",
                                                  "unique_key", "idempotency_key", "concurrency_key", "labels",  "unique",
-                                                 "heartbeat_timeout", "ref", "group"};
+                                                 "heartbeat_timeout", "ref", "group",   "webhook"};
     return std::find(std::begin(names), std::end(names), name) != std::end(names);
   }
 
@@ -328,6 +330,7 @@ void write_task_fields(json_writer& out, const task_record& r) {
   out.field_or_null("group", options.group).field_or_null("ref", options.ref);
   write_after(out, r);
   out.field_or_null("schedule", options.schedule).field("scheduled_for", options.scheduled_for);
+  out.field_or_null("webhook", options.webhook);
 }
 
 void write_task(json_writer& out, const task_record& record) {

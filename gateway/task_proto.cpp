@@ -144,6 +144,7 @@ task_spec read_fields(const v1::TaskSpec& in, std::vector<field_fault>& faults) 
   if (in.has_unique()) read_unique(in.unique(), out, faults);
   out.options.ref = in.ref();
   out.options.group = in.group();
+  out.options.webhook = in.webhook();
   read_after(in, out, faults);
   return out;
 }
@@ -284,6 +285,7 @@ void write_task(v1::Task& out, const task_record& r) {
   if (options.heartbeat_timeout > duration{0}) write_duration(*spec.mutable_heartbeat_timeout(), options.heartbeat_timeout);
   spec.set_ref(options.ref);
   spec.set_group(options.group);
+  spec.set_webhook(options.webhook);
   out.set_waits_for(r.waits_for);
   for (const auto& e : r.after) {
     auto& a = *spec.add_after();

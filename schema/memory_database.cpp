@@ -2,6 +2,7 @@
 
 #include "schema/graph.hpp"
 #include "schema/mutant.hpp"
+#include "schema/webhook.hpp"
 
 #include <algorithm>
 
@@ -21,6 +22,7 @@ std::optional<error> unstorable(const task& t, const std::map<std::string, std::
                  "the database does not take this task: its " + std::string(column) + " is out of bounds"};
   };
   if (!valid_name(t.kind) || !valid_name(t.queue)) return bad(valid_name(t.kind) ? "queue" : "kind");
+  if (t.kind == webhook_kind) return bad("kind"); // it tells of a task, which no submit can
   if (t.priority < 0 || t.priority > limits::priority) return bad("priority");
   if (t.max_attempts < 1 || t.max_attempts > limits::attempts) return bad("max_attempts");
   if (t.payload->size() > limits::payload_bytes) return bad("payload");
@@ -222,6 +224,12 @@ change_answer memory_database::finish(row r, const task_change& what) {
   done.fence = what.fence;
   done.result = what.result;
   done.error = what.failure;
+  if (!options_of(done.task.options).webhook.empty()) {
+    auto webhook = webhook_task(done, uuid::make(now()));
+    webhook.created_at = webhook.run_at = now();
+    queues.insert(webhook.queue);
+    put({std::move(webhook), webhook_labels(done)});
+  }
   history.insert_or_assign(what.id, std::move(done));
   return {change_verdict::applied, {}};
 }

@@ -2,6 +2,7 @@
 // way a task comes; the CHECK constraints and taskmaster.submit() repeat the limits for those who come
 // through SQL.
 #include "schema/task.hpp"
+#include "schema/webhook.hpp"
 
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -240,6 +241,8 @@ std::optional<error> validate(const task_spec& spec, timestamp now) {
   j.text("/concurrency_key", spec.concurrency_key, limits::key);
   judge_labels(spec, j);
   judge_after(spec, j);
+  if (const auto fault = webhook_url_fault(spec.options.webhook); fault && !spec.options.webhook.empty()) j.form("/webhook", *fault);
+  if (spec.kind == webhook_kind) j.rule("/kind", "is the service's own; name the URL to tell in the field webhook of the task itself");
   return std::move(j).verdict();
 }
 

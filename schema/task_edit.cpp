@@ -1,6 +1,7 @@
 #include "schema/task_edit.hpp"
 
 #include "schema/graph.hpp"
+#include "schema/webhook.hpp"
 
 #include <algorithm>
 
@@ -38,6 +39,10 @@ std::optional<error> validate(const task_edit& edit, timestamp now) {
 }
 
 expected<task_edition> edited(const task& row, const task_edit& edit, timestamp now) {
+  if (row.kind == webhook_kind) { // its words are signed
+    const std::string why = "a webhook cannot be changed: it tells of the task that its label names, and is signed; cancel it if nobody is to be told";
+    return error{ec::unprocessable, why, {{"", why}}};
+  }
   const auto has = [&](const char* field) { return edit.fields.contains(field); };
   const auto& to = edit.to;
   if (waits(row) && (has("run_at") || has("delay"))) {

@@ -21,6 +21,7 @@ void each_option(Visitor&& visit, auto& options) {
   visit("ref", options.ref);
   visit("due", options.due);
   visit("delay", options.delay);
+  visit("webhook", options.webhook);
 }
 
 json write(const std::string& text) { return text.empty() ? json() : json(text); }

@@ -32,6 +32,7 @@ struct task_options {
   std::string group, ref;                 // what tasks are waited for together as, and its name in its batch
   std::optional<timestamp> due;           // of a task that waits for others: its own run_at,
   std::optional<duration> delay;          // or its delay from their end on
+  std::string webhook;                    // a URL that is told of its outcome
   bool operator==(const task_options&) const = default;
 };
 

@@ -167,7 +167,7 @@ TEST_CASE("a fingerprint changes with each field that a repeated key has to find
         +[](task_spec& s) { s.retry.jitter = 0; },
         +[](task_spec& s) { s.delivery = delivery_mode::at_most_once; },
         +[](task_spec& s) { s.unique_key = "x"; }, +[](task_spec& s) { s.concurrency_key = "x"; },
-        +[](task_spec& s) { s.labels["a"] = "b"; }}) {
+        +[](task_spec& s) { s.options.webhook = "https://a"; }, +[](task_spec& s) { s.labels["a"] = "b"; }}) {
     auto spec = good();
     change(spec);
     CHECK(fingerprint(spec) != first);

@@ -27,6 +27,7 @@ schedule_record record_of(const std::string& name, timestamp next) {
   t.retry.jitter = 0;
   t.concurrency_key = "k";
   t.labels = {{"team", "mail"}};
+  t.options.webhook = "https://hooks.example.org/x";
   r.state.next_at = next;
   r.state.step = 1;
   r.tzdata = "2026a";
@@ -56,6 +57,7 @@ void same(const schedule_record& a, const schedule_record& b) {
   CHECK(digest(a.spec) == digest(b.spec));
   CHECK(a.spec.name == b.spec.name);
   CHECK(a.spec.task.payload == b.spec.task.payload);
+  CHECK(a.spec.task.options == b.spec.task.options);
   CHECK(a.version == b.version);
   CHECK(a.state == b.state);
 }
@@ -164,6 +166,7 @@ STORE_CASE("R17: an instant has one task, however often and by whomever it is fi
   CHECK(row->task.created_at == t.created_at);
   CHECK(options_of(row->task.options).schedule == "a");
   CHECK(options_of(row->task.options).scheduled_for == next);
+  CHECK(options_of(row->task.options).webhook == r.spec.task.options.webhook);
   CHECK(options_of(t.options) == options_of(row->task.options));
 
   // Sent again after an answer that was lost: the step is another one, nothing happens.

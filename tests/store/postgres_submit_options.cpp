@@ -8,6 +8,12 @@
 using namespace taskmaster;
 using namespace taskmaster::test;
 
+namespace {
+
+std::string webhook_of(const std::string& url) { return "webhook => '" + url + "'"; }
+
+} // namespace
+
 TEST_CASE("submit with keys and promises makes what the other doors make", "[postgres]") {
   postgres_world world;
   auto store = world.connect();
@@ -37,18 +43,20 @@ TEST_CASE("submit with keys and promises makes what the other doors make", "[pos
   CHECK(world.sql("SELECT unique_key IS NULL FROM taskmaster.tasks WHERE id = '" + sql.id.str() + "'") == "t");
   CHECK(world.sql("SELECT extract(epoch FROM k.expires_at - t.created_at)::int FROM taskmaster.keys k, taskmaster.tasks t WHERE k.task_id = t.id AND "
                   "k.key = 'c'") == "86400");
+  same(by_sql("webhook => 'https://hooks.example.org/x?y=1'"), by_door([](task_spec& s) { s.options.webhook = "https://hooks.example.org/x?y=1"; }));
+  same(by_sql("webhook => ''"), by_door([](task_spec&) {}));
   same(by_sql("unique_key => 'd', unique_scope => 'until_finished', unique_policy => 'return_first', heartbeat_timeout => '0'"),
        by_door([](task_spec& s) { s.unique_key = "e"; }));
 }
 
 TEST_CASE("submit refuses what the other doors refuse, naming the same field", "[postgres]") {
   struct fault {
-    const char* arguments;
+    std::string arguments;
     const char* said; // by SQL
     const char* field;
     std::function<void(task_spec&)> change;
   };
-  const std::vector<fault> faults = {
+  std::vector<fault> faults = {
       {"heartbeat_timeout => '10 ms'", "heartbeat_timeout is", "/heartbeat_timeout", [](task_spec& s) { s.options.heartbeat_timeout = 10ms; }},
       {"heartbeat_timeout => '31 days'", "heartbeat_timeout is", "/heartbeat_timeout", [](task_spec& s) { s.options.heartbeat_timeout = 31 * 24h; }},
       {"heartbeat_timeout => '-1 s'", "heartbeat_timeout is", "/heartbeat_timeout", [](task_spec& s) { s.options.heartbeat_timeout = -1s; }},
@@ -61,11 +69,15 @@ TEST_CASE("submit refuses what the other doors refuse, naming the same field", "
       {"unique_key => 'k', unique_scope => 'for_period', unique_period => '3654 days'", "unique_period is", "/unique/period",
        [](task_spec& s) { s.unique_key = "k", s.options.scope = unique_scope::for_period, s.options.unique_period = 24h * 3654; }},
   };
+  for (const auto* url : {"ftp://a", "hooks.example.org", "https://", "http://:80/", "http:///x", "https://a/ b", "https://b\xc3\xa4.org", "https://u:p@a/x"})
+    faults.push_back({webhook_of(url), "webhook ", "/webhook", [url](task_spec& s) { s.options.webhook = url; }});
+  faults.push_back({webhook_of("https://" + std::string(2'041, 'a')), "webhook is 2049 bytes", "/webhook",
+                    [](task_spec& s) { s.options.webhook = "https://" + std::string(2'041, 'a'); }});
   postgres_world world;
   auto store = world.connect();
   for (const auto& f : faults) {
     INFO(f.arguments);
-    const auto sql = world.sql("DO $$ BEGIN PERFORM taskmaster.submit('noop', " + std::string(f.arguments) +
+    const auto sql = world.sql("DO $$ BEGIN PERFORM taskmaster.submit('noop', " + f.arguments +
                                "); RAISE EXCEPTION 'taken'; EXCEPTION WHEN OTHERS THEN CREATE TEMP TABLE said AS SELECT SQLERRM AS text; END $$; "
                                "SELECT text FROM said");
     CHECK(sql.find(f.said) == 0);
