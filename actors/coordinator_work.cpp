@@ -177,7 +177,8 @@ void coordinator_state::read_again(std::vector<uuid> ids) {
         for (const auto& id : ids) {
           if (there.contains(id)) continue;
           auto record = s.find(id, limit);
-          if (record && *record && finished((*record)->state)) out.ended.push_back(std::move(**record));
+          if (!record) return record.failure();
+          if (*record && finished((*record)->state)) out.ended.push_back(std::move(**record));
         }
         return out;
       },
@@ -193,13 +194,13 @@ void coordinator_state::read_again(std::vector<uuid> ids) {
           there.insert(row.id);
           plan_.met(std::move(row), now());
         }
+        for (const auto& record : found->ended) plan_.tell_end(record);
         std::vector<plan::settled> over;
         for (const auto& id : ids) {
           if (there.contains(id)) continue;
           plan_.gone(id);
           over.push_back({id, {}, 0, true, false, true});
         }
-        for (const auto& record : found->ended) plan_.tell_end(record);
         acknowledge(over);
         wake();
       });

@@ -112,10 +112,10 @@ plan::entry& plan::make_entry(task row) {
   return e;
 }
 
-void plan::add(task row, timestamp now, bool told_ready) {
+void plan::add(task row, timestamp now, told_wait told) {
   if (waits(row)) return; // for other tasks; follow_up brings it
   auto& e = make_entry(std::move(row));
-  e.told_ready = told_ready;
+  e.told = told;
   if (const auto fate = fate_of(e.row); fate && e.state == entry_state::waiting) {
     if (fate->state == task_state::expired) return finish(e, task_state::expired, "expired");
     return finish(e, fate->state, "dependency", task_error{"dependency", fate->detail});
@@ -127,16 +127,18 @@ void plan::add(task row, timestamp now, bool told_ready) {
 }
 
 void plan::put_back(entry& e, timestamp at) {
+  if (telling_) e.told = tell_moved(e.row, at);
+  wait_again(e);
+}
+
+/// Without a word to who listens: it has not been anything else in between.
+void plan::wait_again(entry& e) {
   unwatch(e);
   e.session = 0;
   e.fence = {};
   e.started_at.reset();
   e.progress.clear();
   set_state(e, entry_state::waiting);
-  if (telling_) {
-    e.told_ready = e.row.run_at <= at;
-    event(e, e.told_ready ? task_state::ready : task_state::scheduled, at);
-  }
   place(e);
 }
 
@@ -204,8 +206,8 @@ void plan::refilled(const refill& what, window_page page, timestamp now) {
   for (auto& row : page.tasks) {
     if (position{row.run_at, row.id} > mark) break;
     if (!news(row)) continue;
-    const bool told_ready = telling_ && tell_refilled(row, now);
-    add(std::move(row), now, told_ready);
+    const auto told = tell_refilled(row, now);
+    add(std::move(row), now, told);
   }
 }
 
@@ -214,10 +216,10 @@ void plan::refill_failed(const refill& what) {
   if (const auto found = buckets_.find(what.bucket); found != buckets_.end()) found->second->filling = false;
 }
 
-/// A row that an announce or the scan brought: new, or in no window when it was last here.
+/// A row that is not known as it is: new, changed by what is not settled yet, or in no window when it was last here.
 void plan::arrive(task row, timestamp now) {
-  const bool told_ready = telling_ && (unsettled_.erase(row.id) ? tell_moved(row, now) : tell_new(row, now));
-  add(std::move(row), now, told_ready);
+  const auto told = unsettled_.erase(row.id) ? tell_moved(row, now) : tell_new(row, now);
+  add(std::move(row), now, told);
 }
 
 void plan::scanned(std::vector<task> rows, timestamp now) {
@@ -235,23 +237,21 @@ bool plan::announced(task row, timestamp now) {
 }
 
 void plan::met(task row, timestamp now) {
-  if (!news(row)) return;
-  unsettled_.erase(row.id);
-  const bool first = row.attempt == 1 && row.losses == 0;
-  const bool told_ready = telling_ && (first ? tell_new(row, now) : tell_moved(row, now));
-  add(std::move(row), now, told_ready);
+  if (news(row)) arrive(std::move(row), now);
 }
 
 void plan::released(task row, timestamp now) {
   if (entries_.contains(row.id)) return; // it is being cancelled
   stones_.forget(row.id);
-  const bool told_ready = telling_ && tell_released(row, now);
-  add(std::move(row), now, told_ready);
+  const auto told = tell_released(row, now);
+  add(std::move(row), now, told);
 }
 
 void plan::reopened(task row, timestamp now) {
   stones_.forget(row.id);
-  met(std::move(row), now);
+  if (entries_.contains(row.id)) return;
+  if (telling_) unsettled_.insert(row.id);
+  arrive(std::move(row), now);
 }
 
 void plan::gone(const uuid& id) {

@@ -249,7 +249,7 @@ public:
   std::vector<task_event> take_events() { return std::exchange(events_, {}); }
   /// A pass of the scan has ended.
   void scan_passed();
-  /// How a task ended that was gone when its row was read again.
+  /// How a task ended that was gone when its row was read again; before gone().
   void tell_end(const task_record& ended);
 
   /// How many tasks count against the limits of this queue, or of one key of it.
@@ -260,6 +260,8 @@ public:
 
 private:
   enum class entry_state : std::uint8_t { held, waiting, marking, assigned, settling };
+  /// What listeners know of a task that waits: nothing that is remembered, that it is for later, that it is due.
+  enum class told_wait : std::uint8_t { unknown, later, due };
   using position = window_mark; // (run_at, id)
 
   /// Workers that serve the same queues and kinds: tasks are matched with these, not with each worker (protocol 3.2 #24).
@@ -359,7 +361,7 @@ private:
     bool silent = false;  // its worker was told to stop it for want of progress,
     bool taken = false;   // its run counts no more, whatever its worker says of it: it did not stop, or is given up as lost
     std::optional<timestamp> quiet_until; // stands in silences_
-    bool told_ready = false; // that it is due was told
+    told_wait told = told_wait::unknown;
     std::uint32_t queue_place = 0, key_place = 0;
     session_id session = 0;
     taskmaster::fence fence;
@@ -410,13 +412,14 @@ private:
   bool news(const task& row) const;
   bool maybe_held(const task& row) const;
   entry& make_entry(task row);
-  void add(task row, timestamp now, bool told_ready = false);
+  void add(task row, timestamp now, told_wait told = told_wait::unknown);
   void arrive(task row, timestamp now);
   void place(entry& e);
   void unplace(entry& e);
   void erase(const uuid& id);
   void trim(bucket& b);
   void put_back(entry& e, timestamp at);
+  void wait_again(entry& e);
   void settle(entry& e, task_change change);
   task_change change_of(const entry& e, task_change::type what) const;
   void finish(entry& e, task_state state, std::string reason, std::optional<task_error> failure = {}, std::string result = {});
@@ -437,10 +440,10 @@ private:
   // telling: plan_events.cpp
   void event(bucket& b, const task& row, task_state state, timestamp at);
   void event(const entry& e, task_state state, timestamp at) { event(*e.home->home, e.row, state, at); }
-  bool tell_new(const task& row, timestamp now);
-  bool tell_refilled(const task& row, timestamp now);
-  bool tell_moved(const task& row, timestamp now);
-  bool tell_released(const task& row, timestamp now);
+  told_wait tell_new(const task& row, timestamp now);
+  told_wait tell_refilled(const task& row, timestamp now);
+  told_wait tell_moved(const task& row, timestamp now);
+  told_wait tell_released(const task& row, timestamp now);
   void tell_waiting(entry& e);
   void tell_left(const entry& e);
   void tell_due(timestamp now);

@@ -32,7 +32,9 @@ plan::edit_decision plan::edit(const uuid& id, const task_edit& what, timestamp 
 plan::edit_decision plan::edit_row(task row, const task_edit& what, timestamp now) {
   const auto id = row.id;
   if (news(row)) {
+    const auto told = tell_refilled(row, now);
     auto& e = make_entry(std::move(row));
+    e.told = told;
     if (e.state == entry_state::held) place(e);
   }
   auto decision = edit(id, what, now);
@@ -51,7 +53,9 @@ void plan::edited(const task_edition& what, std::optional<task> row, timestamp n
   erase(id);
   // Not changed: it is another version by now. Or, if it waited for others, the same one, released meanwhile.
   bury(id, row ? version_of(*row) : waits(what.row) ? what.of : task_version{what.of.attempt, what.of.losses + 1});
-  if (row && !waits(*row)) met(std::move(*row), now); // one that waits for others comes when these have ended
+  if (row && waits(*row)) return; // it comes when those it waits for have ended
+  if (telling_) unsettled_.insert(id);
+  if (row) arrive(std::move(*row), now);
 }
 
 void plan::edit_failed(const uuid& id) {
@@ -59,7 +63,7 @@ void plan::edit_failed(const uuid& id) {
   if (it == entries_.end() || !it->second->editing) return;
   it->second->editing = false;
   if (waits(it->second->row)) forget(it);
-  else put_back(*it->second, due_until_);
+  else wait_again(*it->second);
 }
 
 } // namespace taskmaster

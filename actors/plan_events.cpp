@@ -34,62 +34,70 @@ void plan::tell(bool on, timestamp now) {
   newcomers_.clear();
   if (!on) return;
   for (auto& [id, e] : entries_) {
+    e->told = told_wait::unknown;
     if (!e->placed || e->state != entry_state::waiting) continue;
-    e->told_ready = e->row.run_at <= now;
-    if (!e->told_ready) coming_.insert({e->row.run_at, id});
+    e->told = e->row.run_at <= now ? told_wait::due : told_wait::later;
+    if (e->told == told_wait::later) coming_.insert({e->row.run_at, id});
   }
 }
 
 void plan::event(bucket& b, const task& row, task_state state, timestamp at) {
+  left_ready_.erase(row.id); // what was told of it before does not count any more,
+  unsettled_.erase(row.id);  // and what became of its last change is known
   if (!b.where) b.where = std::make_shared<const bucket_key>(b.key);
   events_.push_back({{}, row.id, state, row.attempt, at, b.where});
 }
 
-bool plan::tell_new(const task& row, timestamp now) {
-  if (row.attempt != 1 || row.losses != 0 || row.created_at <= telling_since_) return false;
+plan::told_wait plan::tell_new(const task& row, timestamp now) {
+  if (!telling_ || row.attempt != 1 || row.losses != 0 || row.created_at <= telling_since_) return told_wait::unknown;
   const auto [known, first] = newcomers_.try_emplace(row.id);
   known->second = {pass_, now};
-  if (!first) return false;
+  if (!first) return told_wait::unknown;
   if (newcomers_.size() > newcomers_most) newcomers_.erase(known);
-  const bool due = row.run_at <= now;
+  // `now` is a lower bound of the clock that set both times: due when it was inserted is due.
+  const bool due = row.run_at <= std::max(now, row.created_at);
   event(bucket_of(row), row, due ? task_state::ready : task_state::scheduled, row.created_at);
-  return due;
+  return due ? told_wait::due : told_wait::later;
 }
 
-bool plan::tell_refilled(const task& row, timestamp now) {
+plan::told_wait plan::tell_refilled(const task& row, timestamp now) {
+  if (unsettled_.contains(row.id)) return tell_moved(row, now);
   // Its announce was lost and the scan has not come to it yet; older ones were met by the scan.
-  return row.created_at + young > now && tell_new(row, now);
+  return row.created_at + young > now ? tell_new(row, now) : told_wait::unknown;
 }
 
-bool plan::tell_moved(const task& row, timestamp now) {
+plan::told_wait plan::tell_moved(const task& row, timestamp now) {
+  if (!telling_) return told_wait::unknown;
   const bool due = row.run_at <= now;
   event(bucket_of(row), row, due ? task_state::ready : task_state::scheduled, now);
-  return due;
+  return due ? told_wait::due : told_wait::later;
 }
 
-bool plan::tell_released(const task& row, timestamp now) {
+plan::told_wait plan::tell_released(const task& row, timestamp now) {
+  if (!telling_) return told_wait::unknown;
   // That it exists was told when it was stored, perhaps long ago; the scan meets it now.
   newcomers_[row.id] = {pass_, now};
-  const bool due = row.run_at <= now && !fate_of(row); // of one that shall not run, the end will be told
+  if (fate_of(row)) return told_wait::unknown; // it shall not run: the end will be told
+  const bool due = row.run_at <= now;
   if (due) event(bucket_of(row), row, task_state::ready, now);
-  return due;
+  return due ? told_wait::due : told_wait::later;
 }
 
 void plan::tell_waiting(entry& e) {
-  if (e.told_ready) return;
-  e.told_ready = left_ready_.erase(e.row.id) > 0;
-  if (e.told_ready) return;
-  if (e.row.run_at > std::max(due_until_, telling_since_)) {
+  if (e.told == told_wait::due) return;
+  const bool left = left_ready_.erase(e.row.id) > 0;
+  // Due when it was inserted, or before anybody listened: told as such, or not to be told.
+  const bool over = e.told == told_wait::unknown && (left || e.row.run_at <= e.row.created_at || e.row.run_at <= telling_since_);
+  if (!over && e.row.run_at > due_until_) {
     coming_.insert({e.row.run_at, e.row.id});
     return;
   }
-  e.told_ready = true;
-  // Due when it was inserted, or before anybody listened: told as such, or not to be told.
-  if (e.row.run_at > e.row.created_at && e.row.run_at > telling_since_) event(e, task_state::ready, e.row.run_at);
+  e.told = told_wait::due;
+  if (!over) event(e, task_state::ready, e.row.run_at);
 }
 
 void plan::tell_left(const entry& e) {
-  if (e.told_ready && e.row.run_at > e.row.created_at && e.row.run_at > telling_since_ && left_ready_.size() < left_most)
+  if (e.told == told_wait::due && e.row.run_at > e.row.created_at && e.row.run_at > telling_since_ && left_ready_.size() < left_most)
     left_ready_.insert(e.row.id);
 }
 
@@ -97,7 +105,7 @@ void plan::tell_due(timestamp now) {
   while (!coming_.empty() && coming_.begin()->run_at <= now) {
     auto& e = *entries_.at(coming_.begin()->id);
     coming_.erase(coming_.begin());
-    e.told_ready = true;
+    e.told = told_wait::due;
     event(e, task_state::ready, e.row.run_at);
   }
 }
@@ -110,7 +118,9 @@ void plan::scan_passed() {
 }
 
 void plan::tell_end(const task_record& ended) {
-  if (telling_) event(bucket_of(ended.task), ended.task, ended.state, ended.finished_at.value_or(due_until_));
+  // Met by somebody else in between, its end is told with its own change.
+  if (telling_ && unsettled_.erase(ended.task.id))
+    event(bucket_of(ended.task), ended.task, ended.state, ended.finished_at.value_or(due_until_));
 }
 
 } // namespace taskmaster

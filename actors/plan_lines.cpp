@@ -210,8 +210,8 @@ void plan::key_refilled(const key_refill& what, std::vector<window_page> pages, 
     for (auto& row : pages[i].tasks) {
       if (position{row.run_at, row.id} > mark) break;
       if (!news(row)) continue;
-      const bool told_ready = telling_ && tell_refilled(row, now);
-      add(std::move(row), now, told_ready);
+      const auto told = tell_refilled(row, now);
+      add(std::move(row), now, told);
     }
     thirst(l);
     leave_line(l);

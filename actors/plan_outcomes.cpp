@@ -158,10 +158,7 @@ void plan::recorded(const std::vector<task_change>& changes, const taskmaster::r
       out.push_back({c.id, c.fence, e.session, true, c.state == task_state::cancelled, e.taken});
       if (c.state == task_state::succeeded && e.row.checkpoint) forgotten_.push_back({c.id, c.version, nullptr});
       const auto id = c.id;
-      if (telling_) {
-        event(e, c.state, answers.now);
-        left_ready_.erase(id);
-      }
+      if (telling_) event(e, c.state, answers.now);
       erase(id);
       stones_.add_finished(id, c.version.attempt, next_ticket_, clock_);
       continue;
@@ -236,7 +233,7 @@ void plan::send_marked(entry& e, timestamp now, std::string_view secret, std::ve
   } else if (s == sessions_.end() || !s->second.connected) {
     if (!e.row.marked.none()) return lose(e); // R16: sent on the session that had the credit, or never
     if (s != sessions_.end()) s->second.tasks.erase(e.row.id);
-    put_back(e, now);
+    wait_again(e);
   } else {
     set_state(e, entry_state::assigned);
     e.picked_at = now;
@@ -275,7 +272,7 @@ plan::cancel_decision plan::cancel(const uuid& id) {
 plan::cancel_decision plan::cancel_row(task row) {
   const auto id = row.id;
   if (news(row)) {
-    if (telling_) tell_refilled(row, std::max(due_until_, row.created_at));
+    tell_refilled(row, std::max(due_until_, row.created_at));
     auto& e = make_entry(std::move(row));
     if (e.state == entry_state::held) place(e);
   }

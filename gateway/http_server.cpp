@@ -119,7 +119,7 @@ void http_server::serve(http_socket& socket) {
     // After setup the request belongs to the library's stack frame, which is gone: only remember what matters.
     const bool parsed = connection.request != nullptr;
     serving = nullptr;
-    if (connection.stream) return streams_.take(socket.descriptor(), std::move(connection.stream));
+    if (connection.stream) return streams_.take(socket.descriptor(), socket.peer().first, std::move(connection.stream));
     if (!parsed && !socket.wrote() && socket.header_too_long()) {
       const auto body = problem_json(431, "Request header fields too large",
                                      "The request line and headers are too long: together they may have " + std::to_string(http_socket::header_limit)

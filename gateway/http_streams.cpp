@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,10 +23,11 @@ constexpr char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nC
 } // namespace
 
 struct http_streams::open {
-  open(std::uint64_t n, int d, std::shared_ptr<http_stream> s) : number(n), descriptor(d), source(std::move(s)) {}
+  open(std::uint64_t n, int d, std::string p, std::shared_ptr<http_stream> s) : number(n), descriptor(d), peer(std::move(p)), source(std::move(s)) {}
   ~open() { ::close(descriptor); }
   const std::uint64_t number;
   const int descriptor;
+  const std::string peer;
   std::shared_ptr<http_stream> source;
   std::string out = head; // and from `at` on it is not written yet
   std::size_t at = 0;
@@ -57,7 +59,7 @@ http_streams::http_streams() : inbox_(std::make_shared<inbox>()) {}
 
 http_streams::~http_streams() { stop(); }
 
-void http_streams::take(int descriptor, std::shared_ptr<http_stream> stream) {
+void http_streams::take(int descriptor, std::string peer, std::shared_ptr<http_stream> stream) {
   const int own = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
   if (own < 0) return;
   ::setsockopt(own, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
@@ -66,7 +68,7 @@ void http_streams::take(int descriptor, std::shared_ptr<http_stream> stream) {
   std::lock_guard starting(starting_);
   {
     std::lock_guard lock(inbox_->mutex);
-    auto s = std::make_unique<open>(++inbox_->last, own, std::move(stream));
+    auto s = std::make_unique<open>(++inbox_->last, own, std::move(peer), std::move(stream));
     if (inbox_->stopped) return;
     inbox_->arrived.push_back(std::move(s));
   }
@@ -109,6 +111,11 @@ bool http_streams::write(open& s) {
 }
 
 void http_streams::run() {
+  const auto too_slow = [](const open& s) { // nothing can be said to it: what was written before fills its buffers
+    if (s.at == s.out.size() || clock::now() - s.moved < silence) return false;
+    spdlog::info("the event stream of {} is cut: nothing was read for {} s; its client can resume with the last id it has", s.peer, silence.count());
+    return true;
+  };
   std::vector<pollfd> fds;
   for (;;) {
     fds.assign(1, {inbox_->bell[0], POLLIN, 0});
@@ -130,7 +137,7 @@ void http_streams::run() {
         const auto n = ::recv(s.descriptor, said, sizeof said, MSG_DONTWAIT);
         alive = n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
       }
-      if (alive && s.at < s.out.size()) alive = write(s) && (s.at == s.out.size() || clock::now() - s.moved < silence);
+      if (alive && s.at < s.out.size()) alive = write(s) && !too_slow(s);
       if (!alive) over.push_back(s.number);
     }
 

@@ -20,8 +20,9 @@ public:
   http_streams& operator=(const http_streams&) = delete;
   ~http_streams();
 
-  /// Goes on with this connection, on a descriptor of its own: writes the head of a text/event-stream and then what the stream gives.
-  void take(int descriptor, std::shared_ptr<http_stream> stream);
+  /// Goes on with this connection, on a descriptor of its own: writes the head of a text/event-stream and then what the stream gives. `peer`
+  /// is named in the log when it is cut.
+  void take(int descriptor, std::string peer, std::shared_ptr<http_stream> stream);
   /// Ends them all, and those to come. Idempotent.
   void stop();
 

@@ -244,3 +244,32 @@ TEST_CASE_METHOD(events_fixture, "who waits for events is bounded, and a coordin
   advance(11s);
   first.receive([](events_answer& page) { CHECK(page->events.empty()); }, [](caf::error&) { FAIL(); });
 }
+
+TEST_CASE_METHOD(events_fixture, "the streams that wait at one scheduler are bounded, and its limit is told") {
+  auto c = start_coordinator("c0");
+  advance(1s);
+  event_feed_config few;
+  few.streams = 2;
+  auto feed = own(system.spawn(event_feed, few, coordinator_actor(c.actor), own(system.spawn(controlled_lane, std::shared_ptr<task_store>(make_memory_store(database)), std::make_shared<lane_control>()))));
+  const event_request what{event_id{c.view->term(), 0}, {}, 10};
+  auto first = self->request(feed, caf::infinite, events_atom::value, what, caf::timespan(10s));
+  auto second = self->request(feed, caf::infinite, events_atom::value, what, caf::timespan(10s));
+  settle();
+  const auto third = ask<events_answer>(feed, events_atom::value, what, caf::timespan(10s));
+  REQUIRE_FALSE(third);
+  CHECK(third.failure().code == ec::exhausted);
+  CHECK(third.failure().message.find("2 event streams") != std::string::npos);
+  advance(11s);
+  for (auto* r : {&first, &second}) r->receive([](events_answer& page) { CHECK(page->events.empty()); }, [](caf::error&) { FAIL(); });
+}
+
+TEST_CASE_METHOD(events_fixture, "who waits at a leader that steps down is told at once, so that he asks the next") {
+  auto c = start_coordinator("c0");
+  advance(1s);
+  const event_request what{event_id{c.view->term(), 0}, {}, 10};
+  auto waits = self->request(c.actor, caf::infinite, events_atom::value, what, caf::timespan(60s));
+  c.lease->hold = true; // it cannot renew
+  advance(5s);
+  REQUIRE_FALSE(self->mailbox().empty());
+  waits.receive([](events_answer& page) { CHECK(page.failure().code == ec::not_leader); }, [](caf::error&) { FAIL(); });
+}

@@ -1,30 +1,9 @@
 // What the plan tells of transitions: each once, in order, also of tasks that it forgets and meets again.
-#include "tests/actors/plan_fixture.hpp"
+#include "tests/actors/telling_plan.hpp"
 
 using namespace taskmaster;
 using namespace taskmaster::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-struct telling_plan : plan_fixture {
-  explicit telling_plan(plan_options options = {}) : plan_fixture(false, options) { p.tell(true, at(0)); }
-
-  /// "1 ready, 1 running, …" since the last call.
-  std::string told() {
-    std::string out;
-    for (const auto& e : p.take_events()) {
-      CHECK(e.where->kind == "k");
-      out += (out.empty() ? "" : ", ") + std::to_string(e.task.bytes[14] * 256 + e.task.bytes[15]) + " " + std::string(to_string(e.state));
-      if (e.attempt != 1) out += " #" + std::to_string(e.attempt);
-      last = e.at;
-    }
-    return out;
-  }
-  timestamp last;
-};
-
-} // namespace
 
 TEST_CASE("a task's whole way is told, each step once") {
   telling_plan f;
@@ -199,6 +178,78 @@ TEST_CASE("a change whose answer was lost is told from the row that is read agai
   SECTION("or by a scan that is faster") { f.p.scanned({row}, f.now); }
   CHECK(f.told() == "1 scheduled #2");
   f.p.met(row, f.now);
+  CHECK(f.told().empty());
+}
+
+TEST_CASE("a row that somebody brought before it was read again, and that lost its place since, is not told twice") {
+  plan_options o;
+  o.window_rows = o.window_most = 1;
+  telling_plan f(o);
+  f.worker(1, 1);
+  f.announce(make_row(1, at(900), at(900)));
+  const auto given = f.dispatch();
+  f.p.finished(1, f.result_of(given.at(0), run_outcome::failed));
+  f.record(change_verdict::stale);
+  f.told();
+  auto row = make_row(1, at(1'200), at(900));
+  row.attempt = 2;
+  f.p.scanned({row}, f.now);
+  f.announce(make_row(2, at(1'100), at(990)));
+  f.announce(make_row(3, at(1'100), at(990)));
+  REQUIRE_FALSE(f.p.knows(row.id));
+  CHECK(f.told() == "1 scheduled #2, 2 scheduled, 3 scheduled");
+  f.p.met(row, f.now);
+  CHECK(f.told().empty());
+}
+
+TEST_CASE("an end that is read again is told if its own change did not tell it") {
+  telling_plan f;
+  f.worker(1, 1);
+  f.announce(make_row(1, at(900), at(900)));
+  auto given = f.dispatch();
+  f.p.finished(1, f.result_of(given.at(0)));
+  f.record(change_verdict::stale);
+  f.told();
+  task_record ended;
+  ended.task = make_row(1, at(900), at(900));
+  ended.state = task_state::succeeded;
+  ended.finished_at = f.now;
+  f.p.tell_end(ended);
+  f.p.gone(ended.task.id);
+  CHECK(f.told() == "1 succeeded");
+  f.p.tell_end(ended); // read twice, or recorded in between
+  CHECK(f.told().empty());
+}
+
+TEST_CASE("what somebody else read before it was read again is told by what it does, and its end once") {
+  telling_plan f;
+  f.worker(1, 2);
+  f.announce(make_row(1, at(900), at(900)));
+  auto given = f.dispatch();
+  f.p.finished(1, f.result_of(given.at(0), run_outcome::failed));
+  f.record(change_verdict::stale);
+  f.told();
+  auto row = make_row(1, at(950), at(900));
+  row.attempt = 2;
+  REQUIRE(f.p.claimed_row(1, {row.id, 2, 0, {20, 7}}, &row, f.now) == plan::claim_verdict::keep);
+  run_result r;
+  r.what.what = {row.id, 2, 0, {20, 7}};
+  f.p.finished(1, r);
+  f.record();
+  CHECK(f.told() == "1 running #2, 1 succeeded #2");
+  task_record ended;
+  ended.task = row;
+  ended.state = task_state::succeeded;
+  f.p.tell_end(ended);
+  CHECK(f.told().empty());
+}
+
+TEST_CASE("what was due when it was inserted is ready, though the leader's clock is not as far yet") {
+  telling_plan f;
+  f.announce(make_row(1, at(1'005), at(1'005)));
+  CHECK(f.told() == "1 ready");
+  f.pass(10ms);
+  f.dispatch();
   CHECK(f.told().empty());
 }
 

@@ -66,9 +66,20 @@ def test():
         name, event = stream.events[-1]
         assert name == "task" and list(event) == ["id", "state", "queue", "kind", "attempt", "at"] and event["attempt"] == 2, event
 
+        # Changed by hand, put off by itself, cancelled.
+        changed, cancelled = (submit(kind="echo", delay="1h") for _ in range(2))
+        assert cluster.call("PATCH", f"/v1/tasks/{changed}", {"delay": "100ms"})[0] == 200
+        assert cluster.call("POST", f"/v1/tasks/{cancelled}/cancel")[0] == 200
+        snoozed = submit(kind="shell", payload={"command": "test $TASKMASTER_ATTEMPT -gt 1 || exit 75"}, retry={"initial": "200ms"})
+        for id, states in ((changed, ["scheduled", "scheduled", "ready", "running", "succeeded"]), (cancelled, ["scheduled", "cancelled"]),
+                           (snoozed, ["ready", "running", "scheduled", "ready", "running", "succeeded"])):
+            eventually("its end is told", lambda: stream.states(id)[-1:] == states[-1:], 30)
+            assert stream.states(id) == states, stream.states(id)
+        assert [e["attempt"] for _, e in stream.events if e["id"] == changed] == [1, 2, 2, 2, 2]
+
         # A thousand tasks: each has its three events, in order.
         ids = cluster.submit_all([{"kind": "noop"}] * 1000)
-        eventually("all have ended", lambda: sum(1 for _, e in stream.events if e["state"] == "succeeded") == 1001, 60)
+        eventually("all have ended", lambda: sum(1 for _, e in stream.events if e["state"] == "succeeded") == 1003, 60)
         told = {}
         for _, e in stream.events:
             told.setdefault(e["id"], []).append(e["state"])
