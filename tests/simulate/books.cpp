@@ -20,7 +20,7 @@ std::string word(run_outcome o) {
 std::string_view to_string(broken b) {
   static constexpr std::string_view names[] = {"lost",  "recorded_twice", "stale_applied", "early", "over_credit", "over_limit",
                                                "stuck", "at_most_once",   "cancelled_ran", "rerun", "two_leaders", "forgotten", "unrecorded",
-                                               "stale_start",  "graph", "schedule"};
+                                               "stale_start",  "graph", "schedule", "mistold"};
   return names[static_cast<std::size_t>(b)];
 }
 
@@ -121,6 +121,7 @@ void books::changed(const task_change& c, const change_answer& answer) {
     e.state = c.state;
     e.ends.insert(c.state);
     e.waiting = false;
+    endings_.push_back({c.id, c.version.attempt, c.state, world_.now()});
     e.was_cancelled = e.was_cancelled || c.state == task_state::cancelled;
     break;
   case task_change::type::retry:

@@ -28,6 +28,7 @@ enum class broken : std::uint8_t {
   stale_start,     // a worker began with a run after it was committed as lost
   graph,           // released twice, or before what it waits for has ended so, or handed out while it waits
   schedule,        // an instant with two tasks, before its time, or without a task and not in the ledger
+  mistold,         // a listener heard of an end that was not committed, of one twice, or not of one although no gap was told
   count_,
 };
 std::string_view to_string(broken b);
@@ -74,6 +75,17 @@ public:
   void assigned(const session& s, const assign& a);
   void welcomed(const session& s, const welcome& w);
   void told_recorded(const session& s, const taskmaster::acknowledged& a);
+
+  // -- listeners (listener.cpp) --------------------------------------------------------------------------------------
+  struct ending {
+    uuid task;
+    std::int32_t attempt = 0;
+    task_state state{};
+    steady_time at;
+  };
+  /// Every end that was committed, in order.
+  const std::vector<ending>& endings() const { return endings_; }
+  void mistold(const uuid& task, std::string sentence) { fault(broken::mistold, task, std::move(sentence)); }
 
   // -- executors -----------------------------------------------------------------------------------------------------
   void started(const std::string& worker, const execution& e, std::size_t running, std::size_t slots);
@@ -154,6 +166,7 @@ private:
   std::map<std::string, queue_book> queues_;
   std::map<std::string, schedule_book> schedules_;
   std::map<std::string, uuid> keys_;
+  std::vector<ending> endings_;
   std::map<std::uint64_t, std::int64_t> credit_; // by stream
   std::map<std::pair<std::string, std::string>, std::uint64_t> newest_; // the last stream on which a process said hello
   std::map<std::string, claim> claims_;          // by task and fence as text

@@ -73,8 +73,8 @@ int main(int argc, char** argv) {
                 static_cast<unsigned long long>(v.hash), static_cast<unsigned long long>(again.hash));
   }
   const auto n = [&](broken b) { return counts[static_cast<std::size_t>(b)]; };
-  std::printf("also: at_most_once=%zu cancelled_ran=%zu rerun=%zu two_leaders=%zu forgotten=%zu unrecorded=%zu stale_start=%zu graph=%zu schedule=%zu; graphs=%zu edits=%zu instants=%zu\n", n(broken::at_most_once), n(broken::cancelled_ran),
-              n(broken::rerun), n(broken::two_leaders), n(broken::forgotten), n(broken::unrecorded), n(broken::stale_start), n(broken::graph), n(broken::schedule), children, edits, instants);
+  std::printf("also: at_most_once=%zu cancelled_ran=%zu rerun=%zu two_leaders=%zu forgotten=%zu unrecorded=%zu stale_start=%zu graph=%zu schedule=%zu mistold=%zu; graphs=%zu edits=%zu instants=%zu\n", n(broken::at_most_once), n(broken::cancelled_ran),
+              n(broken::rerun), n(broken::two_leaders), n(broken::forgotten), n(broken::unrecorded), n(broken::stale_start), n(broken::graph), n(broken::schedule), n(broken::mistold), children, edits, instants);
   std::printf("seeds=%llu tasks=%zu faults=%zu lost=%zu recorded_twice=%zu stale_applied=%zu early=%zu over_credit=%zu over_limit=%zu stuck=%zu\n",
               static_cast<unsigned long long>(count), tasks, faults, n(broken::lost), n(broken::recorded_twice), n(broken::stale_applied),
               n(broken::early), n(broken::over_credit), n(broken::over_limit), n(broken::stuck));

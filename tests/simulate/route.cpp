@@ -160,6 +160,9 @@ caf::behavior route(self_ptr self, network* net, std::shared_ptr<part> home, std
       [self](schedule_atom a, const schedule_command& c) { return ask<schedule_answer>(self, call_limit, a, c); },
       [self](workers_atom a) { return ask<workers_answer>(self, call_limit, a); },
       [self](drain_atom a, const std::string& id) { return ask<done_answer>(self, call_limit, a, id); },
+      [self](events_atom a, const event_request& what, caf::timespan t) {
+        return ask<events_answer>(self, std::chrono::duration_cast<duration>(t) + milliseconds(1'000), a, what, t);
+      },
       [](route_step& step) { step.run(); },
   };
 }

@@ -1,6 +1,7 @@
 #include "tests/simulate/run.hpp"
 
 #include "tests/simulate/clients.hpp"
+#include "tests/simulate/listener.hpp"
 #include "tests/simulate/troubles.hpp"
 
 namespace taskmaster::simulate {
@@ -45,8 +46,10 @@ verdict run(std::uint64_t seed) {
   all.how->typical = lengths[w.dice.below(4)];
   clients people(w, told, all);
   troubles wrong(w, all);
+  listener hears(w, told, all);
 
   all.start_all();
+  hears.live();
   people.set_limits();
   people.set_schedules();
   const auto end = w.now() + w.dice.between(seconds(4), seconds(16));
@@ -66,6 +69,8 @@ verdict run(std::uint64_t seed) {
   w.run_until(late, [&] { return told.all_finished(); });
   w.run_until(w.now() + clients::patience + seconds(3)); // a client that had no answer may ask again
   w.run_until(late, [&] { return told.all_finished(); });
+  w.run_until(w.now() + listener::patience);
+  hears.close();
   told.close([&](const uuid& id) { return all.base.memory->find(id); });
 
   verdict v;
