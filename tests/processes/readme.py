@@ -11,6 +11,8 @@ from postgres import program
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What other tests run, or cannot run here, by a word in it.
 ELSEWHERE = ["cluster/up.sh", "docker compose", "user:password", "taskmaster bench", "psql -h DATA"]
+# Streams: each command is let go after a moment, and has to have said something by then.
+ENDLESS = ["/v1/events", "taskmaster events"]
 SHELL = """curl() { command curl -sS --max-time 20 {fail} "$@"; }
 export TASKMASTER_SERVER={http}
 {strict}
@@ -37,6 +39,13 @@ def typed(block):
     return SHELL.replace("{fail}", "").replace("{strict}", "") + "\n".join(line[2:] for line in block.splitlines() if line.startswith("$ "))
 
 
+def endless(block):
+    """Each command for three seconds, while a task runs."""
+    lines = [line[2:].split("  #")[0] for line in block.splitlines() if line.startswith("$ ")]
+    follow = "".join(f"went=0; said=$(timeout 3 {line}) || went=$?; echo \"$said\"; [ $went = 124 -a -n \"$said\" ]\n" for line in lines)
+    return "(for i in $(seq 20); do sleep 1; build/release/taskmaster submit shell true --queue mail; done > /dev/null) & work=$!\n" + follow + "kill $work\n"
+
+
 def test():
     ran = 0
     with Cluster(workers=("one", "two"), slots=8) as cluster:
@@ -49,6 +58,8 @@ def test():
                 setup = "create table if not exists orders (n int);\n"
                 done = subprocess.run([program("psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", cluster.postgres.url, "-c", setup + block], capture_output=True, text=True, timeout=60)
             else:
+                if any(word in block for word in ENDLESS):
+                    block = endless(block)
                 command = typed(block).replace("{http}", cluster.http)
                 command = command.replace("localhost:8081", cluster.http).replace("127.0.0.1:8081", cluster.http).replace("127.0.0.1:8080", cluster.grpc)
                 command = command.replace("build/release/taskmaster", str(BINARY)).replace("task_id=…", f"task_id={known}")
