@@ -13,6 +13,7 @@ constexpr auto tick_every = std::chrono::milliseconds(50);
 constexpr auto read_limit = std::chrono::milliseconds(5'000);
 constexpr std::size_t scan_rows = 5'000;
 constexpr auto audit_every = std::chrono::minutes(1);
+constexpr auto upkeep_again = std::chrono::minutes(1);
 // Submits by SQL that ask to be heard of share scans: so far apart, and further the longer a scan takes (somebody's old transaction
 // makes it walk all that was inserted since).
 constexpr auto heard_apart = std::chrono::milliseconds(10);
@@ -243,13 +244,16 @@ void coordinator_state::scan_heard() {
 void coordinator_state::upkeep() {
   upkeep_running_ = true;
   last_upkeep_ = steady();
+  // Refills and a new term's load wait behind it: it had 30 s, and a database that did not answer kept a leader from leading for as long.
   ask_store(
-      self_, reads_, [retention = config_.retention](task_store& s) { return s.maintain(retention, std::chrono::seconds(30)); },
-      [this, epoch = epoch_](expected<task_store::upkeep>& kept) {
+      self_, reads_, [retention = config_.retention](task_store& s) { return s.maintain(retention, read_limit); },
+      [this, epoch = epoch_, began = steady()](expected<task_store::upkeep>& kept) {
         if (epoch != epoch_) return;
         upkeep_running_ = false;
+        // One that failed, or used its time and has left something, is gone on with in a minute.
+        if (!kept || steady() - began > read_limit / 2) last_upkeep_ = steady() - config_.upkeep_every + std::min<caf::timespan>(config_.upkeep_every, upkeep_again);
         if (!kept) {
-          spdlog::warn("housekeeping failed, tried again in an hour: {}", to_string(kept.failure()));
+          spdlog::warn("housekeeping failed, tried again in a minute: {}", to_string(kept.failure()));
           return;
         }
         meters_->history_days_ahead.Set(kept->days_ahead);
