@@ -30,11 +30,12 @@ void tell(const verdict& v, bool whole) {
 int main(int argc, char** argv) {
   CLI::App app("Simulates a cluster from a seed and checks what it promises.");
   std::uint64_t seed = 0, count = 0, from = 1;
-  bool trace = false, twice = false, until_broken = false;
+  bool trace = false, log = false, twice = false, until_broken = false;
   auto* one = app.add_option("--seed", seed, "this seed alone");
   app.add_option("--seeds", count, "so many seeds")->excludes(one);
   app.add_option("--from", from, "the first of them")->capture_default_str();
   app.add_flag("--trace", trace, "print everything that happens");
+  app.add_flag("--log", log, "print what the actors log, too");
   app.add_flag("--twice", twice, "run each seed twice and compare the hashes of what happened");
   app.add_flag("--until-broken", until_broken, "stop at the first seed that breaks something, and say which in one line");
   CLI11_PARSE(app, argc, argv);
@@ -42,7 +43,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s", app.help().c_str());
     return 2;
   }
-  spdlog::set_level(spdlog::level::off);
+  spdlog::set_level(log ? spdlog::level::info : spdlog::level::off);
   if (*one) from = seed, count = 1;
 
   std::size_t tasks = 0, faults = 0, differ = 0, children = 0, edits = 0, instants = 0;
