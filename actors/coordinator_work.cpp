@@ -197,8 +197,7 @@ void coordinator_state::read_again(std::vector<uuid> ids) {
         for (const auto& record : found->ended) plan_.tell_end(record);
         std::vector<plan::settled> over;
         for (const auto& id : ids) {
-          if (there.contains(id)) continue;
-          plan_.gone(id);
+          if (there.contains(id) || !plan_.gone(id)) continue;
           over.push_back({id, {}, 0, true, false, true});
         }
         acknowledge(over);

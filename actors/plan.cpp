@@ -254,12 +254,12 @@ void plan::reopened(task row, timestamp now) {
   arrive(std::move(row), now);
 }
 
-void plan::gone(const uuid& id) {
-  const auto it = entries_.find(id);
-  const auto known = it == entries_.end() ? stones_.lowest_news(id) : std::optional(version_of(it->second->row));
-  erase(id);
+bool plan::gone(const uuid& id) {
+  if (entries_.contains(id)) return false;
+  const auto known = stones_.lowest_news(id);
   unsettled_.erase(id);
   stones_.add_finished(id, known ? known->attempt : std::numeric_limits<std::int32_t>::max() - 1, next_ticket_, clock_);
+  return true;
 }
 
 void plan::sweep(steady_time now) {

@@ -184,8 +184,8 @@ public:
   /// The database's answers to changes, in the same order. Ids in `read_again` are to be read by id and given to met() or gone().
   void recorded(const std::vector<task_change>& changes, const taskmaster::recorded& answers, timestamp now, std::string_view secret,
                 std::vector<settled>& out, std::vector<hand_out>& marked, std::vector<uuid>& read_again);
-  /// A row that was to be read again is not there any more.
-  void gone(const uuid& id);
+  /// A row that was to be read again is not there any more. False: it was put back to work while that was read, and is known again.
+  bool gone(const uuid& id);
   /// Every tick: tombstones age by this clock.
   void sweep(steady_time now);
 

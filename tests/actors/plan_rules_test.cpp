@@ -201,6 +201,21 @@ TEST_CASE("R7: a change whose answer was lost is settled by reading the row") {
   CHECK(f.p.knows(row.id));
 }
 
+TEST_CASE("R7: what a client puts back to work while its end is being read stays") {
+  plan_fixture f;
+  f.worker(1, 1);
+  auto row = make_row(1, at(500), at(500));
+  f.announce(row);
+  const auto given = f.dispatch();
+  f.p.finished(1, f.result_of(given[0]));
+  REQUIRE(f.record(change_verdict::stale).read_again.size() == 1); // another leader's commit; the row is not there when it is read
+  row.attempt = 2;
+  f.p.reopened(row, f.now);
+  CHECK_FALSE(f.p.gone(row.id));
+  f.p.credit(1, 1);
+  CHECK(f.dispatch().size() == 1);
+}
+
 TEST_CASE("R10: what a worker does not name when it comes back was never received and is due again, without a loss") {
   plan_fixture f;
   f.worker(1, 2);
