@@ -49,7 +49,7 @@ void plan::event(bucket& b, const task& row, task_state state, timestamp at) {
 }
 
 plan::told_wait plan::tell_new(const task& row, timestamp now) {
-  if (!telling_ || row.attempt != 1 || row.losses != 0 || row.created_at <= telling_since_) return told_wait::unknown;
+  if (!telling_ || row.attempt != 1 || row.losses != 0 || row.created_at <= telling_since_ || !row.marked.none()) return told_wait::unknown;
   const auto [known, first] = newcomers_.try_emplace(row.id);
   known->second = {pass_, now};
   if (!first) return told_wait::unknown;
@@ -86,8 +86,9 @@ plan::told_wait plan::tell_released(const task& row, timestamp now) {
 void plan::tell_waiting(entry& e) {
   if (e.told == told_wait::due) return;
   const bool left = left_ready_.erase(e.row.id) > 0;
-  // Due when it was inserted, or before anybody listened: told as such, or not to be told.
-  const bool over = e.told == told_wait::unknown && (left || e.row.run_at <= e.row.created_at || e.row.run_at <= telling_since_);
+  // Due when it was inserted, or before anybody listened: told as such, or not to be told. One with a mark was handed out: it is not ready again.
+  const bool over = e.told == told_wait::unknown &&
+                    (left || !e.row.marked.none() || e.row.run_at <= e.row.created_at || e.row.run_at <= telling_since_);
   if (!over && e.row.run_at > due_until_) {
     coming_.insert({e.row.run_at, e.row.id});
     return;
