@@ -35,6 +35,14 @@ struct coordinator_config {
   std::size_t events_pollers = 64;                     // schedulers that wait for events
 };
 
+/// A task that the plan does not know: its row, or its record when it has ended; neither when there is none.
+struct row_or_record {
+  std::optional<task> row;
+  std::optional<task_record> record;
+};
+/// For a lane. Row first: a task that ends in between is found in the history.
+expected<row_or_record> look_up_task(task_store& store, const uuid& id, task_store::timeout limit);
+
 class coordinator_state {
 public:
   using self_ptr = coordinator_desk_actor::stateful_pointer<coordinator_state>;

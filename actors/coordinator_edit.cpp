@@ -9,11 +9,6 @@ namespace {
 constexpr auto limit = std::chrono::milliseconds(5'000);
 constexpr std::size_t edits_most = 10'000;
 
-struct row_or_record {
-  std::optional<task> row;
-  std::optional<task_record> record;
-};
-
 error changing() {
   error e(ec::unavailable, "the task is changing at this moment, or a worker of the last leader may still have it; nothing was changed, try again");
   e.retry_after = std::chrono::seconds(1);
@@ -21,6 +16,15 @@ error changing() {
 }
 
 } // namespace
+
+expected<row_or_record> look_up_task(task_store& s, const uuid& id, task_store::timeout limit) {
+  auto rows = s.load({id}, limit);
+  if (!rows) return rows.failure();
+  if (!rows->empty()) return row_or_record{std::move(rows->front()), {}};
+  auto found = s.find(id, limit);
+  if (!found) return found.failure();
+  return row_or_record{{}, std::move(*found)};
+}
 
 caf::result<edit_answer> coordinator_state::edit(const edit_request& request) {
   auto promise = self_->make_response_promise<edit_answer>();
@@ -39,14 +43,7 @@ caf::result<edit_answer> coordinator_state::edit(const edit_request& request) {
   }
   ask_store(
       self_, reads_,
-      [id = request.id](task_store& s) -> expected<row_or_record> {
-        auto rows = s.load({id}, limit);
-        if (!rows) return rows.failure();
-        if (!rows->empty()) return row_or_record{std::move(rows->front()), {}};
-        auto found = s.find(id, limit);
-        if (!found) return found.failure();
-        return row_or_record{{}, std::move(*found)};
-      },
+      [id = request.id](task_store& s) { return look_up_task(s, id, limit); },
       [this, request, promise, epoch = epoch_](expected<row_or_record>& found) mutable {
         if (epoch != epoch_) return void(promise.deliver(edit_answer(not_leading())));
         if (!found) return void(promise.deliver(edit_answer(found.failure())));

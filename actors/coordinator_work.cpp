@@ -318,20 +318,9 @@ caf::result<cancel_answer> coordinator_state::cancel(const uuid& id) {
 void coordinator_state::cancel_task(const uuid& id, cancel_promise promise) {
   const auto decision = plan_.cancel(id);
   if (decision.step != plan::cancel_step::unknown) return cancel_decided(id, decision, promise);
-  struct row_or_record {
-    std::optional<task> row;
-    std::optional<task_record> record;
-  };
   ask_store(
       self_, reads_,
-      [id](task_store& s) -> expected<row_or_record> {
-        auto rows = s.load({id}, limit);
-        if (!rows) return rows.failure();
-        if (!rows->empty()) return row_or_record{std::move(rows->front()), {}};
-        auto found = s.find(id, limit);
-        if (!found) return found.failure();
-        return row_or_record{{}, std::move(*found)};
-      },
+      [id](task_store& s) { return look_up_task(s, id, limit); },
       [this, id, promise, epoch = epoch_](expected<row_or_record>& found) mutable {
         if (epoch != epoch_) return void(promise.deliver(cancel_answer(not_leading())));
         if (!found) return void(promise.deliver(cancel_answer(found.failure())));
