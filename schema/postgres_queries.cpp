@@ -49,6 +49,14 @@ fence read_fence(const rows& r, int row, int column) {
           static_cast<std::uint64_t>(r.int8(row, column + 1))};
 }
 
+/// NULL: as every task that says nothing else.
+void read_retry(retry_policy& policy, const rows& r, int row, int first) {
+  if (!r.null(row, first)) policy.initial = r.interval(row, first);
+  if (!r.null(row, first + 1)) policy.factor = r.float8(row, first + 1);
+  if (!r.null(row, first + 2)) policy.max = r.interval(row, first + 2);
+  if (!r.null(row, first + 3)) policy.jitter = r.float8(row, first + 3);
+}
+
 } // namespace
 
 std::string with_columns(std::string text) {
@@ -80,13 +88,11 @@ task read_task(const rows& r, int row, int first) {
   t.run_at = r.timestamp(row, column++);
   t.created_at = r.timestamp(row, column++);
   t.payload = std::make_shared<const std::string>(r.text(row, column++));
-  t.timeout = r.interval(row, column++);
+  t.timeout = r.interval(row, column++); // NULL: none
   t.expires_at = r.maybe_timestamp(row, column++);
   t.max_attempts = r.int4(row, column++);
-  t.retry.initial = r.interval(row, column++);
-  t.retry.factor = r.float8(row, column++);
-  t.retry.max = r.interval(row, column++);
-  t.retry.jitter = r.float8(row, column++);
+  read_retry(t.retry, r, row, column);
+  column += 4;
   t.delivery = r.boolean(row, column++) ? delivery_mode::at_most_once : delivery_mode::at_least_once;
   t.unique_key = r.text(row, column++);
   t.concurrency_key = r.text(row, column++);
