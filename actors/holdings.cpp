@@ -13,16 +13,16 @@ bool names(const claim& c, const uuid& task, const fence& f) { return c.task == 
 
 std::vector<signed_claim> holdings::held() const {
   std::vector<signed_claim> out;
-  for (const auto& a : queue_) out.push_back(a.what);
+  for (const auto& q : queue_) out.push_back(q.what.what);
   for (const auto& [run, j] : running_)
     if (!j.silenced) out.push_back(j.what.what);
   for (const auto& r : results_) out.push_back(r.what);
   return out;
 }
 
-std::int32_t holdings::credit_at_hello() {
+std::int32_t holdings::credit_at_hello(steady_time now) {
   granted_ = 0;
-  return take_credit();
+  return take_credit(now);
 }
 
 void holdings::disconnected() {
@@ -45,7 +45,7 @@ std::vector<std::uint64_t> holdings::welcomed(const welcome& w, steady_time aske
   lease_until_ = asked + w.lease;
   std::vector<std::uint64_t> stop;
   for (const auto& c : w.drop) {
-    std::erase_if(queue_, [&](const assignment& a) { return names(a.what.what, c.task, c.fence); });
+    std::erase_if(queue_, [&](const waiting& q) { return names(q.what.what.what, c.task, c.fence); });
     forget(c.task, c.fence);
     silence(c.task, c.fence, stop);
   }
@@ -77,11 +77,11 @@ void holdings::forget(const uuid& task, const fence& f) {
 
 void holdings::heartbeat_answered(steady_time asked) { lease_until_ = std::max(lease_until_, asked + lease_); }
 
-void holdings::assigned(assign&& a) {
+void holdings::assigned(assign&& a, steady_time now) {
   for (auto& t : a.tasks) {
     if (!mutant("credit_not_returned")) --granted_;
     if (draining_) finish_unstarted(t, run_outcome::returned); // answered, never dropped (S7)
-    else queue_.push_back(std::move(t));
+    else queue_.push_back({std::move(t), now});
   }
 }
 
@@ -96,10 +96,12 @@ std::vector<holdings::start> holdings::take_starts(steady_time now) {
   std::vector<start> out;
   while (!queue_.empty() && (may_start(now) || mutant("starts_without_lease") || (mutant("starts_before_welcome") && !welcomed_)) && running_.size() < static_cast<std::size_t>(options_.slots)) {
     const auto run = next_run_++;
-    running_[run].what = queue_.front();
-    out.push_back({run, std::move(queue_.front())});
+    running_[run].what = queue_.front().what;
+    out.push_back({run, std::move(queue_.front().what)});
     queue_.pop_front();
   }
+  for (; !queue_.empty() && may_start(now) && now - queue_.front().since >= options_.queued_most; queue_.pop_front())
+    finish_unstarted(queue_.front().what, run_outcome::returned);
   return out;
 }
 
@@ -117,6 +119,7 @@ void holdings::ended(std::uint64_t run, execution_result result) {
     keep(std::move(r));
   }
   running_.erase(it);
+  ++ended_now_;
 }
 
 void holdings::reported(std::uint64_t run, run_report report) {
@@ -146,8 +149,8 @@ std::vector<task_progress> holdings::take_progress() {
 
 std::optional<std::uint64_t> holdings::cancel(const cancel_run& c) {
   for (auto it = queue_.begin(); it != queue_.end(); ++it) {
-    if (!names(it->what.what, c.task, c.fence)) continue;
-    finish_unstarted(*it, run_outcome::cancelled);
+    if (!names(it->what.what.what, c.task, c.fence)) continue;
+    finish_unstarted(it->what, run_outcome::cancelled);
     queue_.erase(it);
     return {};
   }
@@ -163,7 +166,7 @@ std::vector<std::uint64_t> holdings::acknowledge(const acknowledged& a) {
     if (t.stale && t.term < highest_term_) continue;
     forget(t.task, t.fence);
     if (!t.stale) continue;
-    std::erase_if(queue_, [&](const assignment& q) { return names(q.what.what, t.task, t.fence); });
+    std::erase_if(queue_, [&](const waiting& q) { return names(q.what.what.what, t.task, t.fence); });
     silence(t.task, t.fence, stop);
   }
   return stop;
@@ -171,7 +174,7 @@ std::vector<std::uint64_t> holdings::acknowledge(const acknowledged& a) {
 
 void holdings::drain() {
   draining_ = true;
-  for (const auto& a : queue_) finish_unstarted(a, run_outcome::returned);
+  for (const auto& q : queue_) finish_unstarted(q.what, run_outcome::returned);
   queue_.clear();
 }
 
@@ -188,9 +191,19 @@ finished_tasks holdings::take_results(std::size_t most) {
   return out;
 }
 
-std::int32_t holdings::take_credit() {
+std::int32_t holdings::ahead(steady_time now) {
+  constexpr auto span = std::chrono::milliseconds(10);
+  if (const auto passed = now - counting_since_; passed >= span) {
+    ended_before_ = passed < 2 * span ? ended_now_ : 0; // longer ago says nothing of now
+    ended_now_ = 0;
+    counting_since_ = now;
+  }
+  return std::min(options_.prefetch, 2 * std::max(ended_before_, ended_now_));
+}
+
+std::int32_t holdings::take_credit(steady_time now) {
   if (draining_ || results_.size() >= options_.results_most) return 0;
-  const auto room = options_.slots + options_.prefetch - static_cast<std::int32_t>(queue_.size() + running_.size()) - granted_;
+  const auto room = options_.slots + ahead(now) - static_cast<std::int32_t>(queue_.size() + running_.size()) - granted_;
   if (room <= 0) return 0;
   granted_ += room;
   return room;

@@ -12,7 +12,11 @@ namespace taskmaster {
 
 struct holdings_options {
   std::int32_t slots = 4;
+  // The most that is held beyond the slots, and that only while tasks are short: as many as ended within the last 20 ms. A round trip to the
+  // leader takes a millisecond, in which 24 slots of a kind that takes none would stand empty; with tasks of a second nothing is held.
   std::int32_t prefetch = 0;
+  // What has waited so long behind runs that do not end is handed back unstarted: another worker may have a slot.
+  duration queued_most = std::chrono::milliseconds(200);
   // Finished results that wait for their acknowledgement; at this many no credit is granted (R12).
   std::size_t results_most = 10'000;
 };
@@ -27,7 +31,7 @@ public:
 
   /// A stream is open: what to name in hello. Nothing starts until the welcome.
   std::vector<signed_claim> held() const;
-  std::int32_t credit_at_hello();
+  std::int32_t credit_at_hello(steady_time now);
   void disconnected();
 
   struct start {
@@ -39,8 +43,8 @@ public:
   std::vector<std::uint64_t> welcomed(const welcome& w, steady_time asked);
   /// Answered: what the worker asked at `asked` shows that the leader still counts on it.
   void heartbeat_answered(steady_time asked);
-  void assigned(assign&& a);
-  /// What may start now within the slots and the lease; each is running from here on.
+  void assigned(assign&& a, steady_time now);
+  /// What may start now within the slots and the lease; each is running from here on. What has waited too long is handed back.
   std::vector<start> take_starts(steady_time now);
   void ended(std::uint64_t run, execution_result result);
   void reported(std::uint64_t run, run_report report);
@@ -56,7 +60,7 @@ public:
   /// Results not sent on this stream yet; they stay until acknowledged.
   finished_tasks take_results(std::size_t most);
   /// Credit to grant now.
-  std::int32_t take_credit();
+  std::int32_t take_credit(steady_time now);
 
   bool idle() const { return queue_.empty() && running_.empty() && results_.empty(); }
   std::size_t queued() const { return queue_.size(); }
@@ -72,15 +76,20 @@ private:
     run_report said;       // all of it, for the next stream
     bool untold = false, untold_checkpoint = false;
   };
+  struct waiting {
+    assignment what;
+    steady_time since;
+  };
   bool may_start(steady_time now) const { return welcomed_ && now < lease_until_; }
   void finish_unstarted(const assignment& a, run_outcome outcome);
+  std::int32_t ahead(steady_time now);
 
   holdings_options options_;
   bool welcomed_ = false, draining_ = false;
   steady_time lease_until_{};
   duration lease_{0};
   std::uint64_t highest_term_ = 0, next_run_ = 1;
-  std::deque<assignment> queue_;
+  std::deque<waiting> queue_;
   std::unordered_map<std::uint64_t, job> running_;
   // In the order they ended, found by task and fence: ten thousand may wait while the database is away.
   using name = std::pair<uuid, fence>;
@@ -91,6 +100,9 @@ private:
   void forget(const uuid& task, const fence& f);
   void silence(const uuid& task, const fence& f, std::vector<std::uint64_t>& stop);
   std::int32_t granted_ = 0; // credit that the leader has and has not used
+  // How many runs ended: in the 10 ms before `counting_since_`, and from there on.
+  std::int32_t ended_before_ = 0, ended_now_ = 0;
+  steady_time counting_since_{};
 };
 
 } // namespace taskmaster

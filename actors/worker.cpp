@@ -47,7 +47,7 @@ void worker_state::opened(std::shared_ptr<coordinator_link> link) {
   h.queues = config_.queues;
   h.kinds = config_.kinds;
   h.slots = config_.hold.slots;
-  h.credit = hold.credit_at_hello();
+  h.credit = hold.credit_at_hello(now());
   h.held = hold.held();
   h.highest_term = hold.highest_term();
   push(std::move(h));
@@ -113,7 +113,7 @@ void worker_state::hear_message(to_worker& message) {
       asked_.erase(asked_.begin(), std::next(it));
     }
   } else if (auto* a = std::get_if<assign>(&message)) {
-    hold.assigned(std::move(*a));
+    hold.assigned(std::move(*a), now());
   } else if (auto* c = std::get_if<cancel_run>(&message)) {
     if (const auto run = hold.cancel(*c)) self_->send(pool_, cancel_atom::value, *run);
   } else if (auto* ack = std::get_if<acknowledged>(&message)) {
@@ -173,7 +173,7 @@ void worker_state::work() {
     if (results.results.empty()) break;
     if (!push(std::move(results))) return;
   }
-  if (const auto more = hold.take_credit(); more > 0) push(more_credit{more});
+  if (const auto more = hold.take_credit(now()); more > 0) push(more_credit{more});
   leave_if_done();
 }
 

@@ -48,7 +48,7 @@ void measure_backlog(bench& b) {
     const auto text = grouped(static_cast<double>(size)) + " tasks wait";
     b.world.fresh();
     b.world.fill(size, "noop", "now() - interval '1 hour' + g * interval '1 microsecond'", 0, [&](double part) { b.report.step(text + ", being filled in", part); });
-    b.world.sql("VACUUM ANALYZE taskmaster.tasks");
+    b.world.settle();
     if (b.world.postgres_pid() > 0) b.world.sql("CHECKPOINT");
     b.world.start_service();
     b.world.start_worker("worker", 24);
@@ -91,7 +91,7 @@ void measure_priority(bench& b) {
   b.world.sql(R"(UPDATE taskmaster.tasks SET payload = '{"for": "10ms"}')");
   b.world.fill(static_cast<std::size_t>(few), "noop", "now()");
   b.world.start_service();
-  b.world.start_worker("worker", 24);
+  b.world.start_worker("worker", 24, 0); // what is prefetched has left the order of priorities
   const auto ended = [&] { return b.world.number("SELECT count(*) FROM taskmaster.task_history WHERE priority = 0"); };
   const auto until = std::chrono::steady_clock::now() + 3min;
   for (std::int64_t n = 0; (n = ended()) < few; std::this_thread::sleep_for(500ms)) {

@@ -12,12 +12,12 @@ void measure_drain(bench& b) {
     b.report.step("the ceiling", 0);
     raw_finish(b);
     b.world.fresh();
-    b.report.step(grouped(static_cast<double>(tasks)) + " tasks, 24 slots", 0.1);
+    b.report.step(grouped(static_cast<double>(tasks)) + " tasks, 24 slots, prefetch 400", 0.1);
     b.world.fill(tasks, "noop", "now() - interval '1 hour' + g * interval '1 microsecond'");
     b.world.start_service();
     const cpu_meter cpu(b);
     b.world.start_worker("worker", 24);
-    b.world.wait_recorded(static_cast<double>(tasks), [&](double part) { b.report.step(grouped(static_cast<double>(tasks)) + " tasks, 24 slots", part); });
+    b.world.wait_recorded(static_cast<double>(tasks), [&](double part) { b.report.step(grouped(static_cast<double>(tasks)) + " tasks, 24 slots, prefetch 400", part); });
     if (i + 1 == last) cpu.tell("drain", static_cast<double>(tasks));
     // The database's own times, so that nobody's polling counts.
     const auto r = b.world.sql("SELECT count(*), extract(epoch FROM max(finished_at) - min(picked_at))::float8 FROM taskmaster.task_history WHERE state = 'succeeded'");

@@ -65,7 +65,7 @@ void measure_lateness(bench& b) {
   b.world.fresh();
   const auto text = grouped(static_cast<double>(pending)) + " others wait";
   b.world.fill(pending, "probe", "now() + interval '1 day' + g * interval '1 millisecond'", 0, [&](double part) { b.report.step(text, part / 2); });
-  b.world.sql("ANALYZE taskmaster.tasks");
+  b.world.settle();
   b.world.start_service();
   bench_probe probe(b.world.coordinator(), 1, 24);
   const auto ahead = clock_ahead(b.world);

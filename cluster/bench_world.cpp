@@ -148,6 +148,11 @@ void bench_world::fill(std::size_t count, const std::string& kind, const std::st
   }
 }
 
+void bench_world::settle() {
+  sql("VACUUM (ANALYZE) taskmaster.tasks");
+  if (postgres_) sql("CHECKPOINT");
+}
+
 // -- the roles ---------------------------------------------------------------------------------------------------------
 
 void bench_world::run(const std::string& role, std::vector<std::string> words) {
@@ -183,8 +188,8 @@ void bench_world::start_service() {
   said("coordinator", "took over:");
 }
 
-void bench_world::start_worker(const std::string& name, int slots) {
-  run(name, {"worker", "--coordinator", coordinator_, "--slots", std::to_string(slots), "--name", name});
+void bench_world::start_worker(const std::string& name, int slots, int prefetch) {
+  run(name, {"worker", "--coordinator", coordinator_, "--slots", std::to_string(slots), "--prefetch", std::to_string(prefetch), "--name", name});
 }
 
 void bench_world::start_everything_in_one() {

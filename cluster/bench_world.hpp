@@ -42,10 +42,14 @@ public:
   void fill(std::size_t count, const std::string& kind, const std::string& due, int priority = 0,
             const std::function<void(double)>& progress = {});
 
+  /// What a fill leaves PostgreSQL to do later (vacuum, statistics, a checkpoint) is done now, not while something is measured.
+  void settle();
+
   // -- the roles --
   /// A coordinator that leads and a scheduler that answers.
   void start_service();
-  void start_worker(const std::string& name, int slots);
+  /// With the prefetch that docs/performance.md advises for short tasks, unless it says another.
+  void start_worker(const std::string& name, int slots, int prefetch = 400);
   /// `taskmaster up` alone.
   void start_everything_in_one();
   void end_roles();

@@ -27,7 +27,7 @@ struct worker_holdings {
   holdings h;
   explicit worker_holdings(holdings_options o) : h(o) { connect(7); }
   std::vector<std::uint64_t> connect(std::uint64_t term, std::vector<claim> drop = {}) {
-    h.credit_at_hello();
+    h.credit_at_hello(start);
     welcome w;
     w.term = term;
     w.lease = 1200ms;
@@ -36,7 +36,7 @@ struct worker_holdings {
   }
   /// Gives it one task and starts it; the number of its run.
   std::uint64_t run(const assignment& a) {
-    h.assigned({{a}});
+    h.assigned({{a}}, start);
     const auto starts = h.take_starts(start);
     REQUIRE(starts.size() == 1);
     return starts.front().run;
@@ -46,7 +46,7 @@ struct worker_holdings {
 } // namespace
 
 TEST_CASE("R12: a result is kept and named in hello until it is acknowledged, over any number of streams") {
-  worker_holdings w({4, 0, 10});
+  worker_holdings w({4, 0, 200ms, 10});
   const auto a = give(1);
   w.h.ended(w.run(a), {});
   CHECK(w.h.take_results(100).results.size() == 1);
@@ -64,7 +64,7 @@ TEST_CASE("R12: a result is kept and named in hello until it is acknowledged, ov
 }
 
 TEST_CASE("R12: recorded is believed of anyone; stale only of a term not older than the last welcome") {
-  worker_holdings w({4, 0, 10});
+  worker_holdings w({4, 0, 200ms, 10});
   w.connect(9);
   const auto a = give(1), b = give(2);
   w.h.ended(w.run(a), {});
@@ -78,26 +78,26 @@ TEST_CASE("R12: recorded is believed of anyone; stale only of a term not older t
 }
 
 TEST_CASE("R12: with too many results kept no credit is granted, and again as they are acknowledged") {
-  worker_holdings w({2, 0, 3});
+  worker_holdings w({2, 0, 200ms, 3});
   std::vector<assignment> all;
   std::int32_t credit = 2;
   for (int n = 0; credit > 0; ++n) {
     all.push_back(give(n));
     w.h.ended(w.run(all.back()), {});
-    credit += w.h.take_credit() - 1;
+    credit += w.h.take_credit(start) - 1;
     REQUIRE(n < 10);
   }
   CHECK(w.h.results() >= 3);
-  CHECK(w.h.take_credit() == 0);
+  CHECK(w.h.take_credit(start) == 0);
   for (const auto& a : all) w.h.acknowledge(about(a, false, 7));
-  CHECK(w.h.take_credit() == 2);
+  CHECK(w.h.take_credit(start) == 2);
 }
 
 TEST_CASE("R13: stale at the worker: the queued is dropped, the running cancelled, and its result says nothing") {
-  worker_holdings w({1, 1, 10});
+  worker_holdings w({1, 1, 200ms, 10});
   const auto running = give(1), queued = give(2);
   const auto run = w.run(running);
-  w.h.assigned({{queued}});
+  w.h.assigned({{queued}}, start);
   CHECK(w.h.acknowledge(about(queued, true, 7)).empty());
   CHECK(w.h.queued() == 0);
   CHECK(w.h.acknowledge(about(running, true, 7)) == std::vector<std::uint64_t>{run});
@@ -109,7 +109,7 @@ TEST_CASE("R13: stale at the worker: the queued is dropped, the running cancelle
 }
 
 TEST_CASE("R13: what the welcome drops is cancelled and its result is not sent") {
-  worker_holdings w({2, 0, 10});
+  worker_holdings w({2, 0, 200ms, 10});
   const auto a = give(1), done = give(2);
   const auto run = w.run(a);
   w.h.ended(w.run(done), {});
@@ -121,13 +121,13 @@ TEST_CASE("R13: what the welcome drops is cancelled and its result is not sent")
 }
 
 TEST_CASE("R14: nothing starts without an answered heartbeat within the lease, nor between a reconnect and its welcome") {
-  worker_holdings w({4, 0, 10});
-  w.h.assigned({{give(1)}});
+  worker_holdings w({4, 0, 200ms, 10});
+  w.h.assigned({{give(1)}}, start);
   CHECK(w.h.take_starts(start + 1200ms).empty());
   w.h.heartbeat_answered(start + 500ms); // counts from when it was asked
   CHECK(w.h.take_starts(start + 1700ms).empty());
   CHECK(w.h.take_starts(start + 1699ms).size() == 1);
-  w.h.assigned({{give(2)}});
+  w.h.assigned({{give(2)}}, start);
   w.h.disconnected();
   CHECK(w.h.take_starts(start).empty());
   w.connect(7);
@@ -135,26 +135,57 @@ TEST_CASE("R14: nothing starts without an answered heartbeat within the lease, n
 }
 
 TEST_CASE("R10: credit never exceeds free slots and prefetch, whatever was granted before the stream broke") {
-  worker_holdings w({4, 2, 100});
+  worker_holdings w({4, 2, 200ms, 100});
   w.h.disconnected();
-  CHECK(w.h.credit_at_hello() == 6);
-  CHECK(w.h.take_credit() == 0);
+  CHECK(w.h.credit_at_hello(start) == 4);
+  CHECK(w.h.take_credit(start) == 0);
   w.connect(7);
   const auto run = w.run(give(1));
-  CHECK(w.h.take_credit() == 0);
+  CHECK(w.h.take_credit(start) == 0);
   w.h.disconnected();
-  CHECK(w.h.credit_at_hello() == 5); // one is running
+  CHECK(w.h.credit_at_hello(start) == 3); // one is running
   w.h.ended(run, {});
-  CHECK(w.h.take_credit() == 1);
+  CHECK(w.h.take_credit(start) == 3); // its slot, and two beyond the slots
+}
+
+TEST_CASE("beyond the slots a worker holds what it will start within about 20 ms, up to its prefetch") {
+  worker_holdings w({2, 10, 200ms, 1'000});
+  auto end_one = [&, n = 0]() mutable { w.h.ended(w.run(give(++n)), {}); };
+  for (int n = 0; n < 3; ++n) end_one();
+  CHECK(w.h.take_credit(start) == 3 + 6); // the three used, and twice what ended
+  for (int n = 0; n < 9; ++n) end_one();
+  CHECK(w.h.take_credit(start + 5ms) == 9 + 4); // no more than ten ahead
+  for (int n = 0; n < 4; ++n) end_one();
+  CHECK(w.h.take_credit(start + 10ms) == 4); // the 10 ms before count
+  CHECK(w.h.take_credit(start + 19ms) == 0);
+  for (int n = 0; n < 12; ++n) end_one();
+  CHECK(w.h.take_credit(start + 40ms) == 2); // what ended longer than 20 ms ago says nothing of now
+}
+
+TEST_CASE("what waits for 200 ms behind runs that do not end is handed back unstarted") {
+  worker_holdings w({1, 10, 200ms, 100});
+  const auto run = w.run(give(1));
+  w.h.assigned({{give(2), give(3)}}, start);
+  w.h.assigned({{give(4)}}, start + 100ms);
+  CHECK(w.h.take_starts(start + 199ms).empty());
+  CHECK(w.h.take_results(100).results.empty());
+  CHECK(w.h.take_starts(start + 200ms).empty());
+  const auto back = w.h.take_results(100).results;
+  REQUIRE(back.size() == 2);
+  CHECK(back[0].what.what.task == give(2).what.what.task);
+  CHECK(back[0].outcome == run_outcome::returned);
+  CHECK(w.h.queued() == 1);
+  w.h.ended(run, {});
+  CHECK(w.h.take_starts(start + 900ms).size() == 1); // a free slot starts what is late all the same
 }
 
 TEST_CASE("a draining worker hands back what it has not started and what comes too late, and takes no more") {
-  worker_holdings w({1, 3, 10});
+  worker_holdings w({1, 3, 200ms, 10});
   const auto run = w.run(give(1));
-  w.h.assigned({{give(2), give(3)}});
+  w.h.assigned({{give(2), give(3)}}, start);
   w.h.drain();
-  w.h.assigned({{give(4)}}); // was on its way
-  CHECK(w.h.take_credit() == 0);
+  w.h.assigned({{give(4)}}, start); // was on its way
+  CHECK(w.h.take_credit(start) == 0);
   auto back = w.h.take_results(100).results;
   REQUIRE(back.size() == 3);
   CHECK(std::all_of(back.begin(), back.end(), [](const run_result& r) { return r.outcome == run_outcome::returned; }));
@@ -164,7 +195,7 @@ TEST_CASE("a draining worker hands back what it has not started and what comes t
 }
 
 TEST_CASE("results go out in the order they ended, in parts well under a message's limit") {
-  worker_holdings w({100, 0, 10'000});
+  worker_holdings w({100, 0, 200ms, 10'000});
   std::vector<std::uint64_t> runs;
   for (int n = 0; n < 100; ++n) runs.push_back(w.run(give(n)));
   for (const auto run : runs) {
