@@ -174,23 +174,27 @@ parameters insert_arguments(const std::vector<new_task>& wanted, std::span<const
       factors(type::float8), maxs(type::interval), jitters(type::float8), at_most_onces(type::boolean),
       unique_keys(type::text), concurrency_keys(type::text), labels(type::jsonb), options(type::jsonb),
       idempotency_keys(type::text), fingerprints(type::bytea);
+  const retry_policy usual;
+  // What the functions of keyed rows and graphs insert has these three; the plain statement fills them in.
+  const auto add = [&](array& to, const auto& value, const auto& plain) { with_keys ? to.add(value) : to.add_unless(value, plain); };
   for (auto i : rows) {
     const auto& spec = wanted[i].spec;
+    const bool once = spec.delivery == delivery_mode::at_most_once;
     ids.add(wanted[i].id);
     queues.add(spec.queue);
     kinds.add(spec.kind);
-    priorities.add(spec.priority);
+    add(priorities, spec.priority, 0);
     run_ats.add(spec.run_at);
-    delays.add(spec.delay.value_or(duration{0}));
+    add(delays, spec.delay.value_or(duration{0}), duration{0});
     payloads.add(spec.payload);
-    timeouts.add(spec.timeout);
+    timeouts.add_unless(spec.timeout, duration{0});
     expires_ats.add(spec.expires_at);
-    max_attempts.add(spec.delivery == delivery_mode::at_most_once ? 1 : spec.max_attempts);
-    initials.add(spec.retry.initial);
-    factors.add(spec.retry.factor);
-    maxs.add(spec.retry.max);
-    jitters.add(spec.retry.jitter);
-    at_most_onces.add(spec.delivery == delivery_mode::at_most_once);
+    add(max_attempts, once ? 1 : spec.max_attempts, 5);
+    initials.add_unless(spec.retry.initial, usual.initial);
+    factors.add_unless(spec.retry.factor, usual.factor);
+    maxs.add_unless(spec.retry.max, usual.max);
+    jitters.add_unless(spec.retry.jitter, usual.jitter);
+    add(at_most_onces, once, false);
     unique_keys.add_or_null(spec.unique_key);
     concurrency_keys.add_or_null(spec.concurrency_key);
     spec.labels.empty() ? labels.add_null() : labels.add_bytes(encode_jsonb(spec.labels));

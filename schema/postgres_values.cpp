@@ -121,7 +121,7 @@ array& array::add_bytes(std::string_view bytes) {
 array& array::add_null() {
   append_big_endian<std::int32_t>(bytes_, -1);
   ++count_;
-  nulls_ = true;
+  ++nulls_;
   return *this;
 }
 

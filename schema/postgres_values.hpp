@@ -69,13 +69,19 @@ public:
   array& add_null();
   /// NULL for an empty text.
   array& add_or_null(std::string_view text) { return text.empty() ? add_null() : add_bytes(text); }
+  /// NULL for what is as everybody has it.
+  template <class T>
+  array& add_unless(const T& value, const T& usual) {
+    return value == usual ? add_null() : add(value);
+  }
+  /// Nothing but NULLs. As one NULL it says the same to unnest, which fills up what is shorter, and the server does not walk it.
+  bool blank() const { return count_ > 0 && nulls_ == count_; }
   std::string bytes() &&;
 
 private:
   void end_element(std::size_t begin);
   std::string bytes_;
-  std::int32_t count_ = 0;
-  bool nulls_ = false;
+  std::int32_t count_ = 0, nulls_ = 0;
 };
 
 /// The values of a statement's $1, $2, …
@@ -87,6 +93,7 @@ public:
     return *this;
   }
   parameters& add(array value) {
+    if (value.blank()) return add_null();
     values_.push_back(std::move(value).bytes());
     return *this;
   }
