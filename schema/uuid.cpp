@@ -9,7 +9,7 @@ namespace taskmaster {
 
 namespace {
 
-// A system call costs more than the id, so each thread fetches the bits of 51 ids at once. We never fork
+// A system call costs more than the id, so each thread fetches the bits of many ids at once. We never fork
 // without exec, so no two processes hold the same buffer.
 void random_bytes(std::uint8_t* out, std::size_t count) {
   thread_local std::array<std::uint8_t, 510> buffer;
@@ -39,13 +39,25 @@ bool dash_before(std::size_t byte) { return byte == 4 || byte == 6 || byte == 8 
 } // namespace
 
 uuid uuid::make(timestamp now) {
-  uuid id;
-  auto ms = static_cast<std::uint64_t>(
-      std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch()).count());
-  for (int i = 0; i < 6; ++i) id.bytes[i] = static_cast<std::uint8_t>(ms >> (8 * (5 - i)));
-  random_bytes(id.bytes.data() + 6, 10);
-  id.bytes[6] = (id.bytes[6] & 0x0f) | 0x70; // version 7
-  id.bytes[8] = (id.bytes[8] & 0x3f) | 0x80; // variant of RFC 9562
+  // "Monotonic random" of RFC 9562, 6.2: within a millisecond the last id plus a random step. The base leaves its highest bit free, so that a
+  // billion steps do not run over.
+  thread_local std::uint64_t last_ms = ~std::uint64_t{0}, last_tail = 0;
+  thread_local uuid id;
+  const auto ms = static_cast<std::uint64_t>(std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch()).count());
+  if (ms == last_ms) {
+    std::uint32_t step = 0;
+    random_bytes(reinterpret_cast<std::uint8_t*>(&step), sizeof step);
+    last_tail += 1 + std::uint64_t{step};
+  } else {
+    last_ms = ms;
+    for (int i = 0; i < 6; ++i) id.bytes[i] = static_cast<std::uint8_t>(ms >> (8 * (5 - i)));
+    random_bytes(id.bytes.data() + 6, 2);
+    id.bytes[6] = (id.bytes[6] & 0x0f) | 0x70; // version 7
+    random_bytes(reinterpret_cast<std::uint8_t*>(&last_tail), sizeof last_tail);
+    last_tail &= ~std::uint64_t{0} >> 3;
+  }
+  const auto tail = last_tail | std::uint64_t{1} << 63; // the variant of RFC 9562 above 62 bits
+  for (int i = 0; i < 8; ++i) id.bytes[8 + i] = static_cast<std::uint8_t>(tail >> (8 * (7 - i)));
   return id;
 }
 

@@ -28,6 +28,18 @@ TEST_CASE("ids of one millisecond differ") {
   CHECK(seen.size() == 10'000);
 }
 
+TEST_CASE("ids that a thread makes within a millisecond grow, so that a batch stands in the order it was given in") {
+  auto last = uuid::make(timestamp{7ms});
+  for (int i = 0; i < 10'000; ++i) {
+    const auto next = uuid::make(timestamp{7ms});
+    REQUIRE(next > last);
+    REQUIRE(next.time() == timestamp{7ms});
+    REQUIRE((next.bytes[6] & 0xf0) == 0x70);
+    REQUIRE((next.bytes[8] & 0xc0) == 0x80);
+    last = next;
+  }
+}
+
 TEST_CASE("an id reads back from its text in either case") {
   auto id = uuid::make(timestamp{1'700'000'000'000ms});
   CHECK(uuid::parse(id.str()) == id);
