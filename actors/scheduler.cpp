@@ -40,6 +40,7 @@ scheduler_desk_actor::behavior_type scheduler(scheduler_state::self_ptr self, sc
       },
       [self](health_atom) { return self->state.check(); },
       [self](tick_atom) { self->state.next_rounds(); },
+      [self](run_atom) { self->state.store(); },
   };
 }
 

@@ -30,7 +30,9 @@ struct scheduler_lanes {
 /// The scheduler with its own clock, which only it uses.
 using scheduler_desk_actor = scheduler_actor::extend<
     // Asks the leader again for those who wait for an outcome, after it did not answer.
-    caf::reacts_to<tick_atom>>;
+    caf::reacts_to<tick_atom>,
+    // To itself: there is something to store.
+    caf::reacts_to<run_atom>>;
 
 class scheduler_state {
 public:
@@ -43,6 +45,7 @@ public:
 
   // -- scheduler_submit.cpp --
   caf::result<submit_answer> submit(submit_request& request);
+  void store(); ///< the next batch of each line that is free
   // -- scheduler_read.cpp --
   caf::result<find_answer> find(const uuid& id);
   caf::result<list_answer> list(const task_filter& filter);
@@ -98,6 +101,7 @@ private:
     bool looking = false, again = false; // the database is being asked; and the leader has answered meanwhile
   };
 
+  void wake(); ///< store() once for all that is in the mailbox by now: under load the batches are larger, alone nothing waits
   void flush(line& l);
   uuid new_id() const;
   void replace(const std::shared_ptr<submission>& whole, std::size_t place, task_spec spec, int tries);
@@ -123,6 +127,7 @@ private:
   std::shared_ptr<metrics> meters_;
   line submits_, keyed_;
   std::vector<std::shared_ptr<waiting_client>> next_round_;
+  bool awake_ = false;
   std::size_t tasks_ = 0, bytes_ = 0, reading_ = 0, waiting_ = 0, bulks_ = 0;
 };
 

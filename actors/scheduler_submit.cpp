@@ -72,10 +72,21 @@ caf::result<submit_answer> scheduler_state::submit(submit_request& request) {
     bytes_ += part.bytes;
     auto& l = &part == &parts[1] || &part == &parts[3] ? keyed_ : submits_;
     l.waiting.push_back(std::move(part));
-    flush(l);
+    wake();
   }
   if (!--whole->open) promise.deliver(submit_answer(std::move(whole->answers)));
   return promise;
+}
+
+void scheduler_state::wake() {
+  if (std::exchange(awake_, true)) return;
+  self_->send(self_, run_atom::value);
+}
+
+void scheduler_state::store() {
+  awake_ = false;
+  flush(submits_);
+  flush(keyed_);
 }
 
 void scheduler_state::flush(line& l) {
@@ -114,7 +125,7 @@ void scheduler_state::flush(line& l) {
           answer = rows;
         }
         l.busy = false;
-        flush(l);
+        wake();
         committed(batch, answer);
       });
 }
@@ -185,7 +196,7 @@ void scheduler_state::replace(const std::shared_ptr<submission>& whole, std::siz
             auto print = spec.idempotency_key.empty() ? std::string() : fingerprint(spec);
             again.tasks.push_back({new_id(), std::move(spec), std::move(print)});
             keyed_.waiting.push_back(std::move(again));
-            flush(keyed_);
+            wake();
           },
           [fail](const caf::error& e) { fail(unreachable(e, "the coordinator")); });
 }
