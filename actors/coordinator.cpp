@@ -27,7 +27,8 @@ coordinator_desk_actor::behavior_type coordinator(coordinator_state::self_ptr se
       [self](session_said& said) { self->state.hear_worker(said); },
       [self](tick_atom) { self->state.tick(); },
       [self](heard_atom) { self->state.hear_submits(); },
-      [self](run_atom) { self->state.work(); },
+      [self](run_atom) { self->state.woken(); },
+      [self](run_atom, std::int64_t set_for) { self->state.rung(set_for); },
       [self](stop_atom) { self->state.stop(); },
   };
 }

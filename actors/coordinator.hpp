@@ -3,6 +3,7 @@
 // R7) and reads. `coordinator.cpp` wires messages to the methods here; `coordinator_work.cpp` moves tasks, `coordinator_sessions.cpp`
 // deals with workers, `coordinator_lease.cpp` with leading.
 #pragma once
+#include "actors/alarm_clock.hpp"
 #include "actors/coordinator_desk.hpp"
 #include "actors/database_clock.hpp"
 #include "actors/event_log.hpp"
@@ -80,6 +81,8 @@ public:
   // -- coordinator_events.cpp: transitions, for who listens -------------------------------------------------------------
   caf::result<events_answer> events(const event_request& what, caf::timespan timeout);
   /// Hands out, records, refills, arms the clock. Called once for all messages that were waiting.
+  void woken();
+  void rung(std::int64_t set_for);
   void work();
   void wake(); ///< have work() run after what is in the mailbox
 
@@ -162,7 +165,7 @@ private:
   void read_again(std::vector<uuid> ids);
   void hand_out(std::vector<plan::hand_out>& out);
   void acknowledge(const std::vector<plan::settled>& settled);
-  void arm(std::optional<timestamp> due);
+  void arm(std::optional<timestamp> due); ///< work() when the database's clock has got there, if that is before the next tick
   cancel_promise& await_cancel(const uuid& id);
   void cancel_decided(const uuid& id, const plan::cancel_decision& decision, cancel_promise promise);
   void end_waits();
@@ -259,7 +262,7 @@ private:
   steady_time listening_until_{};
 
   bool awake_ = false;
-  std::optional<timestamp> armed_;
+  alarm_clock alarms_;
 };
 
 /// `writes` and `reads` are lanes of the coordinator's own.

@@ -57,8 +57,10 @@ using coordinator_desk_actor = coordinator_actor::extend<
     caf::reacts_to<tick_atom>,
     // Tasks were submitted by SQL (schema/submit_listener): scans at once instead of within a second.
     caf::reacts_to<heard_atom>,
-    // Something is due, or there is work to hand out.
+    // There is work to hand out, or to record.
     caf::reacts_to<run_atom>,
+    // Its alarm for what is due next: the moment it was set for, in the clock's own count.
+    caf::reacts_to<run_atom, std::int64_t>,
     // Hand back the lease and end (SIGTERM).
     caf::reacts_to<stop_atom>>;
 

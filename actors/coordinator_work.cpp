@@ -41,12 +41,19 @@ void coordinator_state::announce(announcement& tasks) {
   wake();
 }
 
-void coordinator_state::work() {
+void coordinator_state::woken() {
   awake_ = false;
+  work();
+}
+
+void coordinator_state::rung(std::int64_t set_for) {
+  alarms_.rung(steady_time(steady_time::duration(set_for)));
+  work();
+}
+
+void coordinator_state::work() {
   if (!leading()) return;
   const auto at = now();
-  // The alarm may ring a few microseconds before the bound of the database's clock has got there: then it is set anew.
-  if (armed_ && *armed_ <= at + std::chrono::milliseconds(1)) armed_.reset();
   std::vector<plan::hand_out> out;
   if (outbox_.size() < outbox_most && plan_.dispatch(at, secret_, out)) wake();
   hand_out(out);
@@ -71,13 +78,13 @@ void coordinator_state::hand_out(std::vector<plan::hand_out>& out) {
 }
 
 void coordinator_state::arm(std::optional<timestamp> due) {
-  // Only what comes before the next tick needs an alarm of its own; a timer cannot be taken back in CAF 0.17.
-  if (!due || (armed_ && *armed_ <= *due)) return;
+  if (!due) return;
   const auto wait = *due - now();
-  if (wait > std::chrono::milliseconds(100)) return;
-  armed_ = due;
+  if (wait > std::chrono::milliseconds(100)) return; // a tick comes first
   const caf::timespan drift = wait / 4'000; // the bound runs 200 ppm slow
-  self_->delayed_send(self_, std::max<caf::timespan>(wait + drift, std::chrono::microseconds(20)), run_atom::value);
+  const auto after = std::max<caf::timespan>(wait + drift, std::chrono::microseconds(20));
+  const auto at = steady() + after;
+  if (alarms_.set(at)) self_->delayed_send(self_, after, run_atom::value, static_cast<std::int64_t>(at.time_since_epoch().count()));
 }
 
 void coordinator_state::record() {

@@ -49,7 +49,6 @@ void measure_backlog(bench& b) {
     b.world.fresh();
     b.world.fill(size, "noop", "now() - interval '1 hour' + g * interval '1 microsecond'", 0, [&](double part) { b.report.step(text + ", being filled in", part); });
     b.world.settle();
-    if (b.world.postgres_pid() > 0) b.world.sql("CHECKPOINT");
     b.world.start_service();
     b.world.start_worker("worker", 24);
     b.world.wait_recorded(std::min(tasks, static_cast<double>(size)), [&](double part) { b.report.step(text, part); });
