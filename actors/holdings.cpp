@@ -100,9 +100,20 @@ std::vector<holdings::start> holdings::take_starts(steady_time now) {
     out.push_back({run, std::move(queue_.front().what)});
     queue_.pop_front();
   }
-  for (; !queue_.empty() && may_start(now) && now - queue_.front().since >= options_.queued_most; queue_.pop_front())
-    finish_unstarted(queue_.front().what, run_outcome::returned);
+  if (may_start(now)) hand_back(now);
   return out;
+}
+
+void holdings::hand_back(steady_time now) {
+  const auto late = [&](const waiting& q) {
+    return now - q.since >= options_.queued_most && q.what.delivery == delivery_mode::at_least_once && q.what.what.what.fence.term == highest_term_;
+  };
+  const auto returned = std::erase_if(queue_, [&](const waiting& q) {
+    if (!late(q)) return false;
+    finish_unstarted(q.what, run_outcome::returned);
+    return true;
+  });
+  if (returned > 0) ended_before_ = ended_now_ = 0; // tasks are not short any more
 }
 
 void holdings::ended(std::uint64_t run, execution_result result) {
@@ -192,13 +203,14 @@ finished_tasks holdings::take_results(std::size_t most) {
 }
 
 std::int32_t holdings::ahead(steady_time now) {
-  constexpr auto span = std::chrono::milliseconds(10);
+  const auto span = options_.short_span;
   if (const auto passed = now - counting_since_; passed >= span) {
     ended_before_ = passed < 2 * span ? ended_now_ : 0; // longer ago says nothing of now
     ended_now_ = 0;
     counting_since_ = now;
   }
-  return std::min(options_.prefetch, 2 * std::max(ended_before_, ended_now_));
+  const auto ended = std::max(ended_before_, ended_now_);
+  return ended > options_.slots ? std::min(options_.prefetch, 2 * ended) : 0; // as many as slots may be long runs that end together
 }
 
 std::int32_t holdings::take_credit(steady_time now) {

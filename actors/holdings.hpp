@@ -12,13 +12,17 @@ namespace taskmaster {
 
 struct holdings_options {
   std::int32_t slots = 4;
-  // The most that is held beyond the slots, and that only while tasks are short: as many as ended within the last 20 ms. A round trip to the
-  // leader takes a millisecond, in which 24 slots of a kind that takes none would stand empty; with tasks of a second nothing is held.
+  // The most that is held beyond the slots, and that only while tasks are short: more ended within `short_span` than there are slots. Then
+  // as many as end in two spans. A round trip to the leader takes a millisecond, in which 24 slots of a kind that takes none would stand
+  // empty; with tasks of a second nothing is held. Credit once granted stands: if tasks grow long at that moment, up to `prefetch` of them
+  // come all the same and wait for `queued_most`.
   std::int32_t prefetch = 0;
-  // What has waited so long behind runs that do not end is handed back unstarted: another worker may have a slot.
+  // What has waited so long behind runs that do not end is handed back unstarted: another worker may have a slot. Its token of a rate is
+  // spent. Not what is at_most_once, whose mark is written, nor what an older leader gave.
   duration queued_most = std::chrono::milliseconds(200);
   // Finished results that wait for their acknowledgement; at this many no credit is granted (R12).
   std::size_t results_most = 10'000;
+  duration short_span = std::chrono::milliseconds(10);
 };
 
 class holdings {
@@ -82,6 +86,7 @@ private:
   };
   bool may_start(steady_time now) const { return welcomed_ && now < lease_until_; }
   void finish_unstarted(const assignment& a, run_outcome outcome);
+  void hand_back(steady_time now);
   std::int32_t ahead(steady_time now);
 
   holdings_options options_;
@@ -100,7 +105,7 @@ private:
   void forget(const uuid& task, const fence& f);
   void silence(const uuid& task, const fence& f, std::vector<std::uint64_t>& stop);
   std::int32_t granted_ = 0; // credit that the leader has and has not used
-  // How many runs ended: in the 10 ms before `counting_since_`, and from there on.
+  // How many runs ended: in the span before `counting_since_`, and from there on.
   std::int32_t ended_before_ = 0, ended_now_ = 0;
   steady_time counting_since_{};
 };

@@ -52,7 +52,7 @@ void add_node_commands(CLI::App& app, node_settings& s) {
   };
   const auto slots = [&](CLI::App* c) {
     c->add_option("--slots", s.slots, "tasks run at the same time (default: cores, at least 4)")->envname("TASKMASTER_SLOTS")->check(CLI::Range(1, 10'000));
-    c->add_option("--prefetch", s.prefetch, "the most tasks held beyond the slots, and only while tasks are short (as many as ended in 20 ms); 400 suits tasks of a millisecond")
+    c->add_option("--prefetch", s.prefetch, "the most tasks held beyond the slots, and only while tasks end within 10 ms; 400 suits tasks of a millisecond")
         ->envname("TASKMASTER_PREFETCH")->check(CLI::Range(0, 10'000))->capture_default_str();
     c->add_option("--queues", s.queues, "queues to serve, by commas (default: every one)")->envname("TASKMASTER_QUEUES")->delimiter(',')->check(check_name);
     c->add_option("--kinds", s.kinds, "kinds to run, by commas (default: all of shell, http, noop, sleep, echo, fail; webhook with a secret)")

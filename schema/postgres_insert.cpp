@@ -209,9 +209,9 @@ parameters insert_arguments(const std::vector<new_task>& wanted, std::span<const
   for (auto* a : {&ids, &queues, &kinds, &priorities, &run_ats, &delays, &payloads, &timeouts, &expires_ats,
                   &max_attempts, &initials, &factors, &maxs, &jitters, &at_most_onces, &unique_keys,
                   &concurrency_keys, &labels})
-    p.add(std::move(*a));
-  if (with_keys) p.add(std::move(idempotency_keys)).add(std::move(fingerprints));
-  p.add(std::move(options));
+    with_keys ? p.add(std::move(*a)) : p.add_unless_blank(std::move(*a));
+  if (with_keys) p.add(std::move(idempotency_keys)).add(std::move(fingerprints)).add(std::move(options));
+  else p.add_unless_blank(std::move(options));
   return p;
 }
 

@@ -120,10 +120,10 @@ private:
     switch (what) {
     case change::finish:
       p.add(std::move(states))
-          .add(std::move(reasons))
-          .add(std::move(codes))
-          .add(std::move(messages))
-          .add(std::move(results));
+          .add_unless_blank(std::move(reasons))
+          .add_unless_blank(std::move(codes))
+          .add_unless_blank(std::move(messages))
+          .add_unless_blank(std::move(results));
       break;
     case change::retry:
       p.add(std::move(waits))

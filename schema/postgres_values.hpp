@@ -74,7 +74,7 @@ public:
   array& add_unless(const T& value, const T& usual) {
     return value == usual ? add_null() : add(value);
   }
-  /// Nothing but NULLs. As one NULL it says the same to unnest, which fills up what is shorter, and the server does not walk it.
+  /// Nothing but NULLs.
   bool blank() const { return count_ > 0 && nulls_ == count_; }
   std::string bytes() &&;
 
@@ -93,10 +93,12 @@ public:
     return *this;
   }
   parameters& add(array value) {
-    if (value.blank()) return add_null();
     values_.push_back(std::move(value).bytes());
     return *this;
   }
+  /// One NULL for an array of nothing else, which the server need not walk. Says the same to unnest, which fills up what is shorter, and to
+  /// nothing but unnest.
+  parameters& add_unless_blank(array value) { return value.blank() ? add_null() : add(std::move(value)); }
   template <class T>
   parameters& add(const std::optional<T>& value) {
     return value ? add(*value) : add_null();

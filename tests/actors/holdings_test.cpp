@@ -145,7 +145,7 @@ TEST_CASE("R10: credit never exceeds free slots and prefetch, whatever was grant
   w.h.disconnected();
   CHECK(w.h.credit_at_hello(start) == 3); // one is running
   w.h.ended(run, {});
-  CHECK(w.h.take_credit(start) == 3); // its slot, and two beyond the slots
+  CHECK(w.h.take_credit(start) == 1); // its slot
 }
 
 TEST_CASE("beyond the slots a worker holds what it will start within about 20 ms, up to its prefetch") {
@@ -160,6 +160,37 @@ TEST_CASE("beyond the slots a worker holds what it will start within about 20 ms
   CHECK(w.h.take_credit(start + 19ms) == 0);
   for (int n = 0; n < 12; ++n) end_one();
   CHECK(w.h.take_credit(start + 40ms) == 2); // what ended longer than 20 ms ago says nothing of now
+}
+
+TEST_CASE("long runs that end together bring nothing beyond the slots, and what is handed back ends the short spell") {
+  worker_holdings w({3, 10, 200ms, 1'000});
+  std::vector<std::uint64_t> runs;
+  for (int n = 0; n < 3; ++n) runs.push_back(w.run(give(n)));
+  for (const auto run : runs) w.h.ended(run, {});
+  CHECK(w.h.take_credit(start) == 3); // one end a slot says nothing of how long they were
+  runs.clear();
+  for (int n = 3; n < 6; ++n) runs.push_back(w.run(give(n)));
+  w.h.ended(runs.back(), {});
+  CHECK(w.h.take_credit(start) == 1 + 8); // a fourth end within 10 ms does
+  w.h.assigned({{give(6), give(7)}}, start);
+  CHECK(w.h.take_starts(start + 1ms).size() == 1);
+  CHECK(w.h.take_starts(start + 200ms).empty());
+  CHECK(w.h.queued() == 0);
+  CHECK(w.h.take_credit(start + 200ms) == 0); // seven granted before are still to come
+}
+
+TEST_CASE("what is at_most_once, or came from an older leader, waits for a slot however long") {
+  worker_holdings w({1, 10, 200ms, 100});
+  w.run(give(1));
+  auto once = give(2), older = give(3);
+  once.delivery = delivery_mode::at_most_once;
+  older.what.what.fence.term = 6;
+  w.h.assigned({{once, older, give(4)}}, start);
+  CHECK(w.h.take_starts(start + 500ms).empty());
+  const auto back = w.h.take_results(100).results;
+  REQUIRE(back.size() == 1);
+  CHECK(back[0].what.what.task == give(4).what.what.task);
+  CHECK(w.h.queued() == 2);
 }
 
 TEST_CASE("what waits for 200 ms behind runs that do not end is handed back unstarted") {

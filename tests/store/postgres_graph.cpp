@@ -55,6 +55,16 @@ TEST_CASE("an edge that is committed after its parent's end is told of it, whoev
   CHECK(released[0].id == child);
 }
 
+TEST_CASE("a graph whose edges are all its own has nobody to look up: its parents are not put on the list", "[postgres]") {
+  postgres_world world;
+  auto store = world.connect();
+  lead(*store);
+  const auto parent = wanted();
+  for (const auto& a : must(store->insert_graph({parent, child_of(parent.id), child_of(parent.id)}, limit))) REQUIRE_FALSE(a.refused);
+  CHECK(world.sql("SELECT count(*) FROM taskmaster.follow_ups") == "0");
+  CHECK(world.sql("SELECT count(*) FROM taskmaster.edges") == "2");
+}
+
 TEST_CASE("a look at a parent that is just being finished waits for that end and sees it", "[postgres]") {
   postgres_world world;
   auto store = world.connect();
