@@ -129,6 +129,7 @@ void coordinator_state::say_welcome(session_id id) {
   w.lease = config_.timing.lease;
   w.keep = std::move(a.keep);
   w.drop = std::move(a.drop);
+  w.reads_credit_in_finished = true;
   order(id, std::move(w));
   plan_.credit(id, h.credit);
   wake();
@@ -144,6 +145,7 @@ void coordinator_state::hear_worker(session_said& said) {
     for (const auto& [task, f] : started->tasks) plan_.started(id, task, f, now());
   } else if (auto* results = std::get_if<finished_tasks>(&said.message)) {
     hear_results(id, *results);
+    if (results->credit > 0) plan_.credit(id, results->credit);
   } else if (auto* beat = std::get_if<heartbeat>(&said.message)) {
     for (const auto& p : beat->progress) plan_.progress(id, p, now());
   } else if (std::get_if<draining>(&said.message)) {

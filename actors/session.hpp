@@ -77,6 +77,7 @@ struct run_result {
 
 struct finished_tasks {
   std::vector<run_result> results;
+  std::int32_t credit = 0; // more_credit that goes with them: of short tasks it is half the messages
 };
 
 struct draining {};
@@ -91,6 +92,7 @@ struct welcome {
   duration heartbeat_interval{0};
   duration lease{0};
   std::vector<claim> keep, drop;
+  bool reads_credit_in_finished = false; // not what a coordinator of an older build is
 };
 
 struct refused {

@@ -93,6 +93,7 @@ void worker_state::hear_message(to_worker& message) {
   if (auto* w = std::get_if<welcome>(&message)) {
     for (const auto run : hold.welcomed(*w, greeted_)) self_->send(pool_, cancel_atom::value, run);
     welcomed_ = true;
+    reads_credit_in_finished_ = w->reads_credit_in_finished;
     failures_ = 0;
     lease_ = std::max<duration>(w->lease, 2 * w->heartbeat_interval);
     heartbeat_interval_ = std::max<duration>(w->heartbeat_interval, std::chrono::milliseconds(10));
@@ -154,7 +155,7 @@ void worker_state::run(holdings::start what) {
 }
 
 void worker_state::wake() {
-  // Of short tasks many end in the same moment: one message up with all their results, and one with the credit, instead of two for each.
+  // Of short tasks many end in the same moment: one message up with all their results and the credit, instead of two for each.
   if (std::exchange(awake_, true)) return;
   self_->send(self_, run_atom::value);
 }
@@ -171,6 +172,7 @@ void worker_state::work() {
   while (true) {
     auto results = hold.take_results(results_at_once);
     if (results.results.empty()) break;
+    if (reads_credit_in_finished_) results.credit = hold.take_credit(now());
     if (!push(std::move(results))) return;
   }
   if (const auto more = hold.take_credit(now()); more > 0) push(more_credit{more});

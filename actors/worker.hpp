@@ -86,7 +86,7 @@ private:
 
   holdings hold;
   std::shared_ptr<coordinator_link> link_;
-  bool dialling_ = false, welcomed_ = false, draining_ = false, said_draining_ = false, stopping_ = false, awake_ = false;
+  bool dialling_ = false, welcomed_ = false, reads_credit_in_finished_ = false, draining_ = false, said_draining_ = false, stopping_ = false, awake_ = false;
   std::uint64_t dial_ = 0;
   std::size_t next_ = 0;
   std::string hint_; // the leader's address, from a refusal

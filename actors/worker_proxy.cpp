@@ -108,7 +108,20 @@ void hear_results(self_ptr self, finished_tasks said) {
     r.failure = task_error{"result_too_large", "the result is " + std::to_string(r.result.size()) + " bytes, the limit is 256 KiB"};
     r.result.clear();
   }
-  if (!said.results.empty()) pass_on(self, std::move(said));
+  if (!said.results.empty() || said.credit > 0) pass_on(self, std::move(said));
+}
+
+/// False: more than can be; the session ends.
+bool grant(self_ptr self, std::int32_t more, const char* field) {
+  auto& s = self->state;
+  if (more <= 0 || more > limits::slots) {
+    refuse(self, {"invalid_argument", field + (" is " + std::to_string(more)) + ", it must be 1 to 10000", ""});
+    return false;
+  }
+  s.granted += more;
+  if (s.granted <= limits::slots) return true;
+  refuse(self, {"invalid_argument", "more than 10000 credits are out, grant one for each task that ends", ""});
+  return false;
 }
 
 void hear(self_ptr self, from_worker&& message) {
@@ -122,14 +135,11 @@ void hear(self_ptr self, from_worker&& message) {
     if (!beat->progress.empty()) pass_on(self, std::move(message));
     return;
   }
-  if (auto* more = std::get_if<more_credit>(&message)) {
-    if (more->more <= 0 || more->more > limits::slots)
-      return refuse(self, {"invalid_argument", "credit.more is " + std::to_string(more->more) + ", it must be 1 to 10000", ""});
-    s.granted += more->more;
-    if (s.granted > limits::slots)
-      return refuse(self, {"invalid_argument", "more than 10000 credits are out, grant one for each task that ends", ""});
+  if (const auto* more = std::get_if<more_credit>(&message); more && !grant(self, more->more, "credit.more")) return;
+  if (auto* results = std::get_if<finished_tasks>(&message)) {
+    if (results->credit != 0 && !grant(self, results->credit, "finished.more_credit")) return;
+    return hear_results(self, std::move(*results));
   }
-  if (auto* results = std::get_if<finished_tasks>(&message)) return hear_results(self, std::move(*results));
   pass_on(self, std::move(message));
 }
 

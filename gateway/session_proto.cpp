@@ -120,6 +120,7 @@ std::optional<from_worker> read(const v1::FromWorker& in) {
   }
   case v1::FromWorker::kFinished: {
     finished_tasks f;
+    f.credit = in.finished().more_credit();
     for (const auto& t : in.finished().tasks()) f.results.push_back(result_of(t));
     return f;
   }
@@ -172,6 +173,7 @@ v1::FromWorker write(const from_worker& in) {
           [&](const finished_tasks& f) {
             auto* m = out.mutable_finished();
             for (const auto& r : f.results) put_result(r, m->add_tasks());
+            m->set_more_credit(f.credit);
           },
           [&](const draining&) { out.mutable_draining(); },
       },
@@ -190,6 +192,7 @@ std::optional<to_worker> read(const v1::ToWorker& in) {
     w.lease = duration_of(m.lease());
     for (const auto& c : m.keep()) w.keep.push_back(claim_of(c).what);
     for (const auto& c : m.drop()) w.drop.push_back(claim_of(c).what);
+    w.reads_credit_in_finished = m.reads_credit_in_finished();
     return w;
   }
   case v1::ToWorker::kRefused: return refused{in.refused().code(), in.refused().message(), in.refused().leader()};
@@ -240,6 +243,7 @@ v1::ToWorker write(const to_worker& in) {
             put_duration(w.lease, m->mutable_lease());
             for (const auto& c : w.keep) put_claim(c, m->add_keep());
             for (const auto& c : w.drop) put_claim(c, m->add_drop());
+            m->set_reads_credit_in_finished(w.reads_credit_in_finished);
           },
           [&](const refused& r) {
             auto* m = out.mutable_refused();

@@ -122,8 +122,7 @@ TEST_CASE_METHOD(cluster_fixture, "R8: a scan that is under way while a task fin
   submit(s, spec());
   advance_beating({w}, 1s); // the scan of this second has read the row and its answer waits
   REQUIRE_FALSE(c.reads->held.empty());
-  say(*w, finished_tasks{{result_of(w->assigned().at(0))}});
-  say(*w, more_credit{1});
+  say(*w, finished_tasks{{result_of(w->assigned().at(0))}, 1});
   c.reads->release();
   settle();
   advance_beating({w}, 3s);
@@ -365,6 +364,22 @@ TEST_CASE_METHOD(cluster_fixture, "another protocol version, an empty hello, sil
   silent->proxy = own(system.spawn(worker_proxy, c.actor, silent, c.view, config.timing));
   advance(11s);
   CHECK(silent->closed);
+}
+
+TEST_CASE_METHOD(cluster_fixture, "R10: credit that comes with results gives the next task, and more than can be ends the session") {
+  auto c = start_coordinator("c0");
+  auto s = start_scheduler(c.actor);
+  advance(1s);
+  auto w = connect(c, "w", 1);
+  submit(s, spec());
+  submit(s, spec());
+  REQUIRE(w->assigned().size() == 1);
+  say(*w, finished_tasks{{result_of(w->assigned()[0])}, 1});
+  REQUIRE(w->assigned().size() == 2);
+  say(*w, finished_tasks{{result_of(w->assigned()[1])}, limits::slots + 1});
+  CHECK(w->closed);
+  REQUIRE(w->all<refused>().size() == 1);
+  CHECK(w->all<refused>()[0].message.find("finished.more_credit is 10001") != std::string::npos);
 }
 
 TEST_CASE_METHOD(cluster_fixture, "outcomes that the database does not take at once are recorded when it does") {

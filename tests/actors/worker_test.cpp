@@ -1,4 +1,4 @@
-// The worker's choice of a coordinator: whom it dials, and when it gives one up. Virtual time, a dialer made of the test's own hands.
+// The worker's session: whom it dials, when it gives one up, and what it says. Virtual time, a dialer made of the test's own hands.
 #include "actors/worker.hpp"
 #include "tests/deterministic.hpp"
 
@@ -48,8 +48,9 @@ public:
     caf::anon_send(subject, link_event{dialer->last, nullptr, std::move(message), ""});
     settle();
   }
-  void welcome_it() {
+  void welcome_it(bool reads_credit_in_finished = true) {
     welcome w;
+    w.reads_credit_in_finished = reads_credit_in_finished;
     w.term = 7;
     w.heartbeat_interval = 500ms;
     w.lease = 1200ms;
@@ -112,6 +113,26 @@ TEST_CASE_METHOD(worker_fixture, "R14: the lease of a welcome runs from the hell
   for (const auto& m : said)
     if (const auto* beat = std::get_if<heartbeat>(&m)) say(heartbeat_answer{beat->sequence});
   CHECK(started());
+}
+
+TEST_CASE_METHOD(worker_fixture, "credit goes with the results to a coordinator that reads it there, and by itself to an older one") {
+  advance(200ms);
+  for (const bool reads : {true, false}) {
+    welcome_it(reads);
+    dialer->link->said.clear();
+    assignment task;
+    task.what.what = claim{uuid::make(timestamp(1s)), 1, 0, {7, 1}};
+    task.kind = "k";
+    task.payload = std::make_shared<const std::string>("null");
+    say(assign{{task}});
+    std::int32_t with = 0, alone = 0;
+    for (const auto& m : dialer->link->said) {
+      if (const auto* f = std::get_if<finished_tasks>(&m)) with += f->credit;
+      if (const auto* c = std::get_if<more_credit>(&m)) alone += c->more;
+    }
+    CHECK(with == (reads ? 1 : 0));
+    CHECK(alone == (reads ? 0 : 1));
+  }
 }
 
 TEST_CASE_METHOD(worker_fixture, "a coordinator that is loading has four seconds for its welcome") {

@@ -39,6 +39,7 @@ bool stream::push_up(from_worker message) {
     if (const auto* c = std::get_if<more_credit>(&message)) books_.credit_arrives(who, c->more);
     if (const auto* r = std::get_if<finished_tasks>(&message)) {
       books_.results_arrive(who, *r);
+      if (r->credit > 0) books_.credit_arrives(who, r->credit);
       net_.note_results(who, *r);
     }
     caf::anon_send(proxy, message);
