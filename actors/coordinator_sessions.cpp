@@ -129,7 +129,7 @@ void coordinator_state::say_welcome(session_id id) {
   w.lease = config_.timing.lease;
   w.keep = std::move(a.keep);
   w.drop = std::move(a.drop);
-  w.reads_credit_in_finished = true;
+  w.reads_joined = true;
   order(id, std::move(w));
   plan_.credit(id, h.credit);
   wake();
@@ -142,7 +142,7 @@ void coordinator_state::hear_worker(session_said& said) {
   if (auto* more = std::get_if<more_credit>(&said.message)) {
     plan_.credit(id, more->more);
   } else if (auto* started = std::get_if<started_tasks>(&said.message)) {
-    for (const auto& [task, f] : started->tasks) plan_.started(id, task, f, now());
+    for (const auto& t : started->tasks) plan_.started(id, t.task, t.fence, now() - t.ago);
   } else if (auto* results = std::get_if<finished_tasks>(&said.message)) {
     hear_results(id, *results);
     if (results->credit > 0) plan_.credit(id, results->credit);
@@ -158,6 +158,7 @@ void coordinator_state::hear_results(session_id id, finished_tasks& said) {
   acknowledged stale;
   std::vector<claim> unknown;
   for (const auto& r : said.results) {
+    if (r.ran > duration(0)) plan_.started(id, r.what.what.task, r.what.what.fence, now() - r.ran);
     switch (plan_.finished(id, r)) {
     case plan::result_verdict::settling:
       if (mutant("ack_before_commit")) order(id, acknowledged{{{r.what.what.task, r.what.what.fence, false, term_}}});

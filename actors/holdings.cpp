@@ -8,6 +8,7 @@ namespace taskmaster {
 namespace {
 
 bool names(const claim& c, const uuid& task, const fence& f) { return c.task == task && c.fence == f; }
+duration since(steady_time begun, steady_time now) { return std::chrono::duration_cast<duration>(now - begun); }
 
 } // namespace
 
@@ -28,10 +29,13 @@ std::int32_t holdings::credit_at_hello(steady_time now) {
 void holdings::disconnected() {
   welcomed_ = false; // R14: after a reconnect nothing starts until the welcome has judged what was named
   unsent_ = results_.begin();
+  untold_starts_.clear();
   for (auto& [run, j] : running_) { // the next leader has not heard it
+    untold_starts_.push_back(run);
     j.untold = !j.said.progress.empty() || j.said.checkpoint;
     j.untold_checkpoint = j.said.checkpoint != nullptr;
   }
+  std::sort(untold_starts_.begin(), untold_starts_.end());
   if (!mutant("results_forgotten")) return;
   results_.clear();
   result_of_.clear();
@@ -96,7 +100,10 @@ std::vector<holdings::start> holdings::take_starts(steady_time now) {
   std::vector<start> out;
   while (!queue_.empty() && (may_start(now) || mutant("starts_without_lease") || (mutant("starts_before_welcome") && !welcomed_)) && running_.size() < static_cast<std::size_t>(options_.slots)) {
     const auto run = next_run_++;
-    running_[run].what = queue_.front().what;
+    auto& j = running_[run];
+    j.what = queue_.front().what;
+    j.begun = now;
+    untold_starts_.push_back(run);
     out.push_back({run, std::move(queue_.front().what)});
     queue_.pop_front();
   }
@@ -116,7 +123,18 @@ void holdings::hand_back(steady_time now) {
   if (returned > 0) ended_before_ = ended_now_ = 0; // tasks are not short any more
 }
 
-void holdings::ended(std::uint64_t run, execution_result result) {
+started_tasks holdings::take_started(steady_time now, steady_time before) {
+  started_tasks out;
+  for (; !untold_starts_.empty(); untold_starts_.pop_front()) {
+    const auto it = running_.find(untold_starts_.front());
+    if (it == running_.end() || it->second.silenced) continue; // its result says that it began
+    if (it->second.begun > before) break;
+    out.tasks.push_back({it->second.what.what.what.task, it->second.what.what.what.fence, since(it->second.begun, now)});
+  }
+  return out;
+}
+
+void holdings::ended(std::uint64_t run, execution_result result, steady_time now) {
   const auto it = running_.find(run);
   if (it == running_.end()) return;
   if (!it->second.silenced) {
@@ -126,6 +144,7 @@ void holdings::ended(std::uint64_t run, execution_result result) {
     r.result = std::move(result.result);
     r.failure = std::move(result.failure);
     r.retry_after = result.retry_after;
+    r.ran = std::max(since(it->second.begun, now), duration(1));
     if (it->second.untold_checkpoint) r.checkpoint = std::move(it->second.said.checkpoint);
     keep(std::move(r));
   }

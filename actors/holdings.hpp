@@ -50,7 +50,10 @@ public:
   void assigned(assign&& a, steady_time now);
   /// What may start now within the slots and the lease; each is running from here on. What has waited too long is handed back.
   std::vector<start> take_starts(steady_time now);
-  void ended(std::uint64_t run, execution_result result);
+  void ended(std::uint64_t run, execution_result result, steady_time now);
+  /// Runs that this stream has not been told of and that began before `before`.
+  started_tasks take_started(steady_time now, steady_time before);
+  bool untold_starts() const { return !untold_starts_.empty(); }
   void reported(std::uint64_t run, run_report report);
   /// What runs have said of themselves since it was asked last, about 1 MiB at most; empty: nothing (more).
   std::vector<task_progress> take_progress();
@@ -76,6 +79,7 @@ public:
 private:
   struct job {
     assignment what;
+    steady_time begun;
     bool silenced = false; // runs elsewhere: its result says nothing to anyone (R13)
     run_report said;       // all of it, for the next stream
     bool untold = false, untold_checkpoint = false;
@@ -96,6 +100,7 @@ private:
   std::uint64_t highest_term_ = 0, next_run_ = 1;
   std::deque<waiting> queue_;
   std::unordered_map<std::uint64_t, job> running_;
+  std::deque<std::uint64_t> untold_starts_; // by number, so in the order they began; may have ended
   // In the order they ended, found by task and fence: ten thousand may wait while the database is away.
   using name = std::pair<uuid, fence>;
   std::list<run_result> results_;

@@ -126,7 +126,7 @@ public:
   void close_session(session_id id, session_id heir, timestamp now);
   void credit(session_id id, std::int32_t more);
   void drain(session_id id);
-  void started(session_id id, const uuid& task, const fence& f, timestamp now);
+  void started(session_id id, const uuid& task, const fence& f, timestamp at);
   void progress(session_id id, const task_progress& p, timestamp now);
   /// What runs have left for next attempts since it was asked last: to be kept no later than the changes taken with it.
   std::vector<kept_checkpoint> take_checkpoints();

@@ -70,11 +70,12 @@ void plan::drain(session_id id) {
   if (const auto it = sessions_.find(id); it != sessions_.end()) it->second.draining = true;
 }
 
-void plan::started(session_id id, const uuid& task, const fence& f, timestamp now) {
+void plan::started(session_id id, const uuid& task, const fence& f, timestamp at) {
   const auto it = entries_.find(task);
-  if (it == entries_.end() || it->second->session != id || it->second->fence != f) return;
-  if (!it->second->started_at) it->second->started_at = now;
-  if (it->second->state == entry_state::assigned) watch(*it->second, now);
+  if (it == entries_.end() || it->second->session != id || it->second->fence != f || it->second->started_at) return;
+  auto& e = *it->second;
+  e.started_at = std::max(at, e.picked_at);
+  if (e.state == entry_state::assigned) watch(e, *e.started_at);
 }
 
 void plan::adopt(entry& e, session_id id, const taskmaster::fence& f, timestamp now) {
@@ -86,7 +87,10 @@ void plan::adopt(entry& e, session_id id, const taskmaster::fence& f, timestamp 
   }
   e.session = id;
   e.fence = f;
-  if (telling_ && e.state == entry_state::waiting) event(e, task_state::running, now);
+  if (telling_ && e.state == entry_state::waiting) {
+    if (e.told == told_wait::later) event(e, task_state::ready, now); // it was due by a clock that has been set back since
+    event(e, task_state::running, now);
+  }
   set_state(e, entry_state::assigned);
   watch(e, now);
   sessions_.at(id).tasks.insert(e.row.id);

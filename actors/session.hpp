@@ -58,8 +58,14 @@ struct more_credit {
   std::int32_t more = 0;
 };
 
+struct started_task {
+  uuid task;
+  taskmaster::fence fence;
+  duration ago{0};
+};
+
 struct started_tasks {
-  std::vector<std::pair<uuid, fence>> tasks;
+  std::vector<started_task> tasks;
 };
 
 enum class run_outcome : std::uint8_t { succeeded = 1, failed, refused, deferred, cancelled, timeout, returned };
@@ -73,6 +79,7 @@ struct run_result {
   std::optional<task_error> failure;
   std::optional<duration> retry_after;
   std::shared_ptr<const std::string> checkpoint = {}; // the last, if no heartbeat has brought it
+  duration ran{0}; // zero: it never began, or the worker does not say
 };
 
 struct finished_tasks {
@@ -92,7 +99,7 @@ struct welcome {
   duration heartbeat_interval{0};
   duration lease{0};
   std::vector<claim> keep, drop;
-  bool reads_credit_in_finished = false; // not what a coordinator of an older build is
+  bool reads_joined = false; // credit with results, and `ran` for a start; coordinators of an older build do not
 };
 
 struct refused {

@@ -13,6 +13,7 @@ constexpr auto welcome_limit = std::chrono::seconds(4);    // a coordinator that
 // standby wait out its grace without us.
 constexpr auto silence_margin = std::chrono::milliseconds(400);
 constexpr std::size_t results_at_once = 500;
+constexpr auto started_told_after = std::chrono::milliseconds(2); // most short tasks have ended by then, and are one message less
 
 } // namespace
 
@@ -93,7 +94,7 @@ void worker_state::hear_message(to_worker& message) {
   if (auto* w = std::get_if<welcome>(&message)) {
     for (const auto run : hold.welcomed(*w, greeted_)) self_->send(pool_, cancel_atom::value, run);
     welcomed_ = true;
-    reads_credit_in_finished_ = w->reads_credit_in_finished;
+    reads_joined_ = w->reads_joined;
     failures_ = 0;
     lease_ = std::max<duration>(w->lease, 2 * w->heartbeat_interval);
     heartbeat_interval_ = std::max<duration>(w->heartbeat_interval, std::chrono::milliseconds(10));
@@ -142,14 +143,14 @@ void worker_state::run(holdings::start what) {
   self_->request(pool_, caf::infinite, run_atom::value, std::move(e))
       .then(
           [this, run = what.run](execution_result& r) {
-            hold.ended(run, std::move(r));
+            hold.ended(run, std::move(r), now());
             wake();
           },
           [this, run = what.run](const caf::error& e) {
             execution_result failed;
             failed.outcome = run_outcome::failed;
             failed.failure = task_error{"worker", self_->system().render(e)};
-            hold.ended(run, std::move(failed));
+            hold.ended(run, std::move(failed), now());
             wake();
           });
 }
@@ -162,21 +163,30 @@ void worker_state::wake() {
 
 void worker_state::work() {
   awake_ = false;
-  started_tasks started;
-  for (auto& s : hold.take_starts(now())) {
-    started.tasks.emplace_back(s.what.what.what.task, s.what.what.what.fence);
-    run(std::move(s));
-  }
+  for (auto& s : hold.take_starts(now())) run(std::move(s));
   if (!welcomed_) return leave_if_done();
-  if (!started.tasks.empty() && !push(std::move(started))) return;
+  if (!tell_starts()) return;
   while (true) {
     auto results = hold.take_results(results_at_once);
     if (results.results.empty()) break;
-    if (reads_credit_in_finished_) results.credit = hold.take_credit(now());
+    if (reads_joined_) results.credit = hold.take_credit(now());
     if (!push(std::move(results))) return;
   }
   if (const auto more = hold.take_credit(now()); more > 0) push(more_credit{more});
   leave_if_done();
+}
+
+bool worker_state::tell_starts() {
+  // What has ended by then is not told of: its result says how long it ran.
+  const auto at = now();
+  if (auto started = hold.take_started(at, at - (reads_joined_ ? started_told_after : duration(0))); !started.tasks.empty() && !push(std::move(started))) return false;
+  if (hold.untold_starts() && !std::exchange(will_tell_, true)) self_->delayed_send(self_, started_told_after, report_atom::value);
+  return true;
+}
+
+void worker_state::tell_in_time() {
+  will_tell_ = false;
+  work();
 }
 
 void worker_state::tick() {
@@ -238,6 +248,7 @@ worker_actor::behavior_type worker(worker_state::self_ptr self, worker_config co
       [self](tick_atom) { self->state.tick(); },
       [self](report_atom, std::uint64_t run, run_report& said) { self->state.hear_report(run, said); },
       [self](run_atom) { self->state.work(); },
+      [self](report_atom) { self->state.tell_in_time(); },
       [self](drain_atom) { return self->state.drain(); },
       [self](stop_atom) { self->state.stop(); },
   };

@@ -27,6 +27,8 @@ using worker_actor = caf::typed_actor<
     caf::reacts_to<report_atom, std::uint64_t, run_report>,
     // To itself: runs have ended.
     caf::reacts_to<run_atom>,
+    // To itself: who still runs is to be told as started.
+    caf::reacts_to<report_atom>,
     // Drain: no new work, what runs ends, results are delivered; then the answer.
     caf::replies_to<drain_atom>::with<done_answer>,
     // Stop at once: runs are cancelled and what has not ended is handed back.
@@ -62,6 +64,7 @@ public:
   void hear(link_event& event);
   void tick();
   void work(); ///< starts what may start, sends results and credit
+  void tell_in_time();
   caf::result<done_answer> drain();
   void stop();
 
@@ -74,6 +77,7 @@ private:
   void hear_message(to_worker& message);
   void run(holdings::start what);
   void wake(); ///< work() once for all that is in the mailbox by now
+  bool tell_starts(); ///< false: the stream is broken
   void leave_if_done();
   bool push(from_worker message);
   steady_time now() const { return self_->system().clock().now(); }
@@ -86,7 +90,7 @@ private:
 
   holdings hold;
   std::shared_ptr<coordinator_link> link_;
-  bool dialling_ = false, welcomed_ = false, reads_credit_in_finished_ = false, draining_ = false, said_draining_ = false, stopping_ = false, awake_ = false;
+  bool dialling_ = false, welcomed_ = false, reads_joined_ = false, draining_ = false, said_draining_ = false, stopping_ = false, awake_ = false, will_tell_ = false;
   std::uint64_t dial_ = 0;
   std::size_t next_ = 0;
   std::string hint_; // the leader's address, from a refusal

@@ -51,6 +51,9 @@ void put_claim(const claim& c, v1::Held* out) {
 
 std::vector<std::string> strings(const google::protobuf::RepeatedPtrField<std::string>& in) { return {in.begin(), in.end()}; }
 
+/// Whatever a worker says: not before the task was given, which the plan sees to, nor so long that times run over.
+duration lasted(std::int64_t us) { return duration(std::clamp<std::int64_t>(us, 0, duration(std::chrono::hours(24 * 366)).count())); }
+
 run_result result_of(const v1::FinishedTask& t) {
   run_result r;
   r.what = {{id_of(t.task_id()), t.attempt(), t.losses(), fence_of(t.fence())}, t.fence().signature()};
@@ -67,6 +70,7 @@ run_result result_of(const v1::FinishedTask& t) {
   if (t.has_error()) r.failure = task_error{t.error().code(), t.error().message()};
   if (t.has_retry_after()) r.retry_after = duration_of(t.retry_after());
   r.checkpoint = text_of(t.checkpoint());
+  r.ran = lasted(t.ran_us());
   return r;
 }
 
@@ -84,6 +88,7 @@ void put_result(const run_result& r, v1::FinishedTask* out) {
   }
   if (r.retry_after) put_duration(*r.retry_after, out->mutable_retry_after());
   if (r.checkpoint) out->set_checkpoint(*r.checkpoint);
+  out->set_ran_us(r.ran.count());
 }
 
 static_assert(static_cast<int>(run_outcome::succeeded) == v1::OUTCOME_SUCCEEDED &&
@@ -115,7 +120,7 @@ std::optional<from_worker> read(const v1::FromWorker& in) {
   case v1::FromWorker::kCredit: return more_credit{in.credit().more()};
   case v1::FromWorker::kStarted: {
     started_tasks s;
-    for (const auto& t : in.started().tasks()) s.tasks.emplace_back(id_of(t.task_id()), fence_of(t.fence()));
+    for (const auto& t : in.started().tasks()) s.tasks.push_back({id_of(t.task_id()), fence_of(t.fence()), lasted(t.ago_us())});
     return s;
   }
   case v1::FromWorker::kFinished: {
@@ -164,10 +169,11 @@ v1::FromWorker write(const from_worker& in) {
           [&](const more_credit& c) { out.mutable_credit()->set_more(c.more); },
           [&](const started_tasks& s) {
             auto* m = out.mutable_started();
-            for (const auto& [task, f] : s.tasks) {
+            for (const auto& t : s.tasks) {
               auto* to = m->add_tasks();
-              to->set_task_id(task.str());
-              put_fence(f, to->mutable_fence());
+              to->set_task_id(t.task.str());
+              put_fence(t.fence, to->mutable_fence());
+              to->set_ago_us(t.ago.count());
             }
           },
           [&](const finished_tasks& f) {
@@ -192,7 +198,7 @@ std::optional<to_worker> read(const v1::ToWorker& in) {
     w.lease = duration_of(m.lease());
     for (const auto& c : m.keep()) w.keep.push_back(claim_of(c).what);
     for (const auto& c : m.drop()) w.drop.push_back(claim_of(c).what);
-    w.reads_credit_in_finished = m.reads_credit_in_finished();
+    w.reads_joined = m.reads_joined();
     return w;
   }
   case v1::ToWorker::kRefused: return refused{in.refused().code(), in.refused().message(), in.refused().leader()};
@@ -243,7 +249,7 @@ v1::ToWorker write(const to_worker& in) {
             put_duration(w.lease, m->mutable_lease());
             for (const auto& c : w.keep) put_claim(c, m->add_keep());
             for (const auto& c : w.drop) put_claim(c, m->add_drop());
-            m->set_reads_credit_in_finished(w.reads_credit_in_finished);
+            m->set_reads_joined(w.reads_joined);
           },
           [&](const refused& r) {
             auto* m = out.mutable_refused();

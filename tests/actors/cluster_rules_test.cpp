@@ -366,6 +366,22 @@ TEST_CASE_METHOD(cluster_fixture, "another protocol version, an empty hello, sil
   CHECK(silent->closed);
 }
 
+TEST_CASE_METHOD(cluster_fixture, "R16: of a run whose start was never told, how long it ran says that it began: at most once, it does not run again") {
+  auto c = start_coordinator("c0");
+  auto s = start_scheduler(c.actor);
+  advance(1s);
+  auto w = connect(c, "w", 1);
+  auto once = spec();
+  once.delivery = delivery_mode::at_most_once;
+  submit(s, once);
+  REQUIRE(w->assigned().size() == 1);
+  auto stopped = result_of(w->assigned()[0], run_outcome::cancelled); // by the worker's own drain
+  stopped.ran = 5ms;
+  say(*w, finished_tasks{{stopped}, 1});
+  advance_beating({w}, 3s);
+  CHECK(w->assigned().size() == 1);
+}
+
 TEST_CASE_METHOD(cluster_fixture, "R10: credit that comes with results gives the next task, and more than can be ends the session") {
   auto c = start_coordinator("c0");
   auto s = start_scheduler(c.actor);

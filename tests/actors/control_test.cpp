@@ -137,7 +137,7 @@ TEST_CASE("a checkpoint survives its worker and its leader", "[control]") {
   auto worker = c.connect(one, "w", 1);
   REQUIRE(worker->assigned().size() == 1);
   const auto first = worker->assigned()[0];
-  c.say(*worker, started_tasks{{{id, first.what.what.fence}}});
+  c.say(*worker, started_tasks{{{id, first.what.what.fence, {}}}});
   c.say(*worker, report(first, R"({"row": 7})"));
   CHECK(c.find(s, id).progress == R"({"message":"x","percent":5})");
   c.advance_beating({worker}, 1500ms); // kept within a second
@@ -216,7 +216,7 @@ TEST_CASE("a silent run is cancelled at its worker and ends as timeout with code
   const auto id = c.submit(s, what);
   auto worker = c.connect(one, "w", 1);
   const auto first = worker->assigned().at(0);
-  c.say(*worker, started_tasks{{{id, first.what.what.fence}}});
+  c.say(*worker, started_tasks{{{id, first.what.what.fence, {}}}});
   c.advance_beating({worker}, 4s);
   CHECK(worker->all<cancel_run>().empty());
   c.advance_beating({worker}, 3s);

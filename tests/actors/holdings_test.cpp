@@ -48,7 +48,7 @@ struct worker_holdings {
 TEST_CASE("R12: a result is kept and named in hello until it is acknowledged, over any number of streams") {
   worker_holdings w({4, 0, 200ms, 10});
   const auto a = give(1);
-  w.h.ended(w.run(a), {});
+  w.h.ended(w.run(a), {}, start);
   CHECK(w.h.take_results(100).results.size() == 1);
   CHECK(w.h.take_results(100).results.empty()); // once on a stream
   for (int n = 0; n < 3; ++n) {
@@ -67,8 +67,8 @@ TEST_CASE("R12: recorded is believed of anyone; stale only of a term not older t
   worker_holdings w({4, 0, 200ms, 10});
   w.connect(9);
   const auto a = give(1), b = give(2);
-  w.h.ended(w.run(a), {});
-  w.h.ended(w.run(b), {});
+  w.h.ended(w.run(a), {}, start);
+  w.h.ended(w.run(b), {}, start);
   w.h.acknowledge(about(a, true, 8)); // a leader that was deposed does not know
   CHECK(w.h.results() == 2);
   w.h.acknowledge(about(a, true, 9));
@@ -83,7 +83,7 @@ TEST_CASE("R12: with too many results kept no credit is granted, and again as th
   std::int32_t credit = 2;
   for (int n = 0; credit > 0; ++n) {
     all.push_back(give(n));
-    w.h.ended(w.run(all.back()), {});
+    w.h.ended(w.run(all.back()), {}, start);
     credit += w.h.take_credit(start) - 1;
     REQUIRE(n < 10);
   }
@@ -103,7 +103,7 @@ TEST_CASE("R13: stale at the worker: the queued is dropped, the running cancelle
   CHECK(w.h.acknowledge(about(running, true, 7)) == std::vector<std::uint64_t>{run});
   CHECK(w.h.acknowledge(about(running, true, 7)).empty()); // told once
   CHECK(w.h.held().empty());
-  w.h.ended(run, {});
+  w.h.ended(run, {}, start);
   CHECK(w.h.take_results(100).results.empty());
   CHECK(w.h.idle());
 }
@@ -112,10 +112,10 @@ TEST_CASE("R13: what the welcome drops is cancelled and its result is not sent")
   worker_holdings w({2, 0, 200ms, 10});
   const auto a = give(1), done = give(2);
   const auto run = w.run(a);
-  w.h.ended(w.run(done), {});
+  w.h.ended(w.run(done), {}, start);
   w.h.disconnected();
   CHECK(w.connect(8, {a.what.what, done.what.what}) == std::vector<std::uint64_t>{run});
-  w.h.ended(run, {});
+  w.h.ended(run, {}, start);
   CHECK(w.h.take_results(100).results.empty());
   CHECK(w.h.idle());
 }
@@ -144,13 +144,13 @@ TEST_CASE("R10: credit never exceeds free slots and prefetch, whatever was grant
   CHECK(w.h.take_credit(start) == 0);
   w.h.disconnected();
   CHECK(w.h.credit_at_hello(start) == 3); // one is running
-  w.h.ended(run, {});
+  w.h.ended(run, {}, start);
   CHECK(w.h.take_credit(start) == 1); // its slot
 }
 
 TEST_CASE("beyond the slots a worker holds what it will start within about 20 ms, up to its prefetch") {
   worker_holdings w({2, 10, 200ms, 1'000});
-  auto end_one = [&, n = 0]() mutable { w.h.ended(w.run(give(++n)), {}); };
+  auto end_one = [&, n = 0]() mutable { w.h.ended(w.run(give(++n)), {}, start); };
   for (int n = 0; n < 3; ++n) end_one();
   CHECK(w.h.take_credit(start) == 3 + 6); // the three used, and twice what ended
   for (int n = 0; n < 9; ++n) end_one();
@@ -166,11 +166,11 @@ TEST_CASE("long runs that end together bring nothing beyond the slots, and what 
   worker_holdings w({3, 10, 200ms, 1'000});
   std::vector<std::uint64_t> runs;
   for (int n = 0; n < 3; ++n) runs.push_back(w.run(give(n)));
-  for (const auto run : runs) w.h.ended(run, {});
+  for (const auto run : runs) w.h.ended(run, {}, start);
   CHECK(w.h.take_credit(start) == 3); // one end a slot says nothing of how long they were
   runs.clear();
   for (int n = 3; n < 6; ++n) runs.push_back(w.run(give(n)));
-  w.h.ended(runs.back(), {});
+  w.h.ended(runs.back(), {}, start);
   CHECK(w.h.take_credit(start) == 1 + 8); // a fourth end within 10 ms does
   w.h.assigned({{give(6), give(7)}}, start);
   CHECK(w.h.take_starts(start + 1ms).size() == 1);
@@ -206,8 +206,34 @@ TEST_CASE("what waits for 200 ms behind runs that do not end is handed back unst
   CHECK(back[0].what.what.task == give(2).what.what.task);
   CHECK(back[0].outcome == run_outcome::returned);
   CHECK(w.h.queued() == 1);
-  w.h.ended(run, {});
+  w.h.ended(run, {}, start);
   CHECK(w.h.take_starts(start + 900ms).size() == 1); // a free slot starts what is late all the same
+}
+
+TEST_CASE("a start is told of what still runs, with how long ago, and again on a new stream; of what has ended the result says it") {
+  worker_holdings w({4, 0, 200ms, 10});
+  const auto long_one = give(1), short_one = give(2);
+  const auto stays = w.run(long_one);
+  w.h.ended(w.run(short_one), {}, start + 1500us);
+  CHECK(w.h.take_started(start + 1ms, start - 1ms).tasks.empty());
+  auto told = w.h.take_started(start + 2ms, start).tasks;
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].task == long_one.what.what.task);
+  CHECK(told[0].ago == 2ms);
+  CHECK_FALSE(w.h.untold_starts());
+  const auto results = w.h.take_results(10).results;
+  REQUIRE(results.size() == 1);
+  CHECK(results[0].ran == 1500us);
+  w.h.disconnected();
+  w.connect(7);
+  CHECK(w.h.take_started(start + 3ms, start).tasks.size() == 1);
+  w.h.ended(stays, {}, start); // however short, it began
+  w.h.assigned({{give(3)}}, start);
+  w.h.drain();
+  const auto all = w.h.take_results(10).results;
+  REQUIRE(all.size() == 3);
+  CHECK(all[1].ran == 1us);
+  CHECK(all[2].ran == 0us);
 }
 
 TEST_CASE("a draining worker hands back what it has not started and what comes too late, and takes no more") {
@@ -221,7 +247,7 @@ TEST_CASE("a draining worker hands back what it has not started and what comes t
   REQUIRE(back.size() == 3);
   CHECK(std::all_of(back.begin(), back.end(), [](const run_result& r) { return r.outcome == run_outcome::returned; }));
   CHECK(w.h.running() == 1);
-  w.h.ended(run, {});
+  w.h.ended(run, {}, start);
   CHECK(w.h.take_results(100).results.size() == 1);
 }
 
@@ -232,7 +258,7 @@ TEST_CASE("results go out in the order they ended, in parts well under a message
   for (const auto run : runs) {
     execution_result r;
     r.result = std::string(200'000, 'x');
-    w.h.ended(run, std::move(r));
+    w.h.ended(run, std::move(r), start);
   }
   std::size_t seen = 0, parts = 0;
   for (auto part = w.h.take_results(256); !part.results.empty(); part = w.h.take_results(256), ++parts) {

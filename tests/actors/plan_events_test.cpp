@@ -80,6 +80,16 @@ TEST_CASE("what is handed back or never arrived is ready again") {
   CHECK(f.told() == "2 ready");
 }
 
+TEST_CASE("a run of an earlier leader whose task is not due by a clock set back since is told as ready, then running") {
+  telling_plan f;
+  f.worker(1, 1);
+  const auto row = make_row(1, at(5'000), at(900));
+  f.announce(row);
+  REQUIRE(f.told() == "1 scheduled");
+  REQUIRE(f.p.claimed(1, claim{row.id, row.attempt, row.losses, {1, 1}}, f.now) == plan::claim_verdict::keep);
+  CHECK(f.told() == "1 ready, 1 running");
+}
+
 TEST_CASE("at most once: running is told when the mark is committed") {
   telling_plan f;
   f.worker(1, 1);

@@ -48,9 +48,9 @@ public:
     caf::anon_send(subject, link_event{dialer->last, nullptr, std::move(message), ""});
     settle();
   }
-  void welcome_it(bool reads_credit_in_finished = true) {
+  void welcome_it(bool reads_joined = true) {
     welcome w;
-    w.reads_credit_in_finished = reads_credit_in_finished;
+    w.reads_joined = reads_joined;
     w.term = 7;
     w.heartbeat_interval = 500ms;
     w.lease = 1200ms;
@@ -98,7 +98,7 @@ TEST_CASE_METHOD(worker_fixture, "the leader that was silent is not the one dial
 TEST_CASE_METHOD(worker_fixture, "R14: the lease of a welcome runs from the hello it answers") {
   advance(200ms);
   advance(2s); // this process stood still, or the coordinator was loading
-  welcome_it();
+  welcome_it(false); // tells of each start by itself
   assignment task;
   task.what.what = claim{uuid::make(timestamp(1s)), 1, 0, {7, 1}};
   task.kind = "k";
@@ -132,6 +132,22 @@ TEST_CASE_METHOD(worker_fixture, "credit goes with the results to a coordinator 
     }
     CHECK(with == (reads ? 1 : 0));
     CHECK(alone == (reads ? 0 : 1));
+  }
+}
+
+TEST_CASE_METHOD(worker_fixture, "to a coordinator that reads how long a result ran, what ends at once is not told as started") {
+  advance(200ms);
+  for (const bool reads : {true, false}) {
+    welcome_it(reads);
+    dialer->link->said.clear();
+    assignment task;
+    task.what.what = claim{uuid::make(timestamp(1s)), 1, 0, {7, 1}};
+    task.kind = "k";
+    task.payload = std::make_shared<const std::string>("null");
+    say(assign{{task}});
+    const auto& said = dialer->link->said;
+    CHECK(std::any_of(said.begin(), said.end(), [](const auto& m) { return std::holds_alternative<started_tasks>(m); }) == !reads);
+    CHECK(std::any_of(said.begin(), said.end(), [](const auto& m) { return std::holds_alternative<finished_tasks>(m); }));
   }
 }
 

@@ -46,6 +46,7 @@ worker_actor::behavior_type listener(worker_actor::pointer, std::shared_ptr<std:
       [](tick_atom) {},
       [](report_atom, std::uint64_t, const run_report&) {},
       [](run_atom) {},
+      [](report_atom) {},
       [](drain_atom) -> caf::result<done_answer> { return done_answer(done{}); },
       [](stop_atom) {},
   };
