@@ -158,7 +158,7 @@ void coordinator_state::hear_results(session_id id, finished_tasks& said) {
   acknowledged stale;
   std::vector<claim> unknown;
   for (const auto& r : said.results) {
-    if (r.ran > duration(0)) plan_.started(id, r.what.what.task, r.what.what.fence, now() - r.ran);
+    if (r.began_ago > duration(0)) plan_.started(id, r.what.what.task, r.what.what.fence, now() - r.began_ago);
     switch (plan_.finished(id, r)) {
     case plan::result_verdict::settling:
       if (mutant("ack_before_commit")) order(id, acknowledged{{{r.what.what.task, r.what.what.fence, false, term_}}});

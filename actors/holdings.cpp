@@ -17,7 +17,7 @@ std::vector<signed_claim> holdings::held() const {
   for (const auto& q : queue_) out.push_back(q.what.what);
   for (const auto& [run, j] : running_)
     if (!j.silenced) out.push_back(j.what.what);
-  for (const auto& r : results_) out.push_back(r.what);
+  for (const auto& r : results_) out.push_back(r.what.what);
   return out;
 }
 
@@ -64,9 +64,9 @@ void holdings::silence(const uuid& task, const fence& f, std::vector<std::uint64
   }
 }
 
-void holdings::keep(run_result&& r) {
+void holdings::keep(run_result&& r, std::optional<steady_time> begun) {
   const name key{r.what.what.task, r.what.what.fence};
-  const auto at = results_.insert(results_.end(), std::move(r));
+  const auto at = results_.insert(results_.end(), {std::move(r), begun});
   result_of_[key] = at;
   if (unsent_ == results_.end()) unsent_ = at;
 }
@@ -112,23 +112,20 @@ std::vector<holdings::start> holdings::take_starts(steady_time now) {
 }
 
 void holdings::hand_back(steady_time now) {
-  const auto late = [&](const waiting& q) {
-    return now - q.since >= options_.queued_most && q.what.delivery == delivery_mode::at_least_once && q.what.what.what.fence.term == highest_term_;
-  };
-  const auto returned = std::erase_if(queue_, [&](const waiting& q) {
-    if (!late(q)) return false;
-    finish_unstarted(q.what, run_outcome::returned);
-    return true;
+  if (queue_.empty() || now - queue_.front().since < options_.queued_most) return; // the rest came later
+  std::erase_if(queue_, [&](const waiting& q) {
+    const bool stays = now - q.since < options_.queued_most || q.what.delivery == delivery_mode::at_most_once || q.what.what.what.fence.term != highest_term_;
+    if (!stays) finish_unstarted(q.what, run_outcome::returned);
+    return !stays;
   });
-  if (returned > 0) ended_before_ = ended_now_ = 0; // tasks are not short any more
 }
 
-started_tasks holdings::take_started(steady_time now, steady_time before) {
+started_tasks holdings::take_started(steady_time now, steady_time until) {
   started_tasks out;
   for (; !untold_starts_.empty(); untold_starts_.pop_front()) {
     const auto it = running_.find(untold_starts_.front());
     if (it == running_.end() || it->second.silenced) continue; // its result says that it began
-    if (it->second.begun > before) break;
+    if (it->second.begun > until) break;
     out.tasks.push_back({it->second.what.what.what.task, it->second.what.what.what.fence, since(it->second.begun, now)});
   }
   return out;
@@ -144,12 +141,11 @@ void holdings::ended(std::uint64_t run, execution_result result, steady_time now
     r.result = std::move(result.result);
     r.failure = std::move(result.failure);
     r.retry_after = result.retry_after;
-    r.ran = std::max(since(it->second.begun, now), duration(1));
     if (it->second.untold_checkpoint) r.checkpoint = std::move(it->second.said.checkpoint);
-    keep(std::move(r));
+    keep(std::move(r), it->second.begun);
   }
+  if (now - it->second.begun < options_.short_run) ++ended_now_;
   running_.erase(it);
-  ++ended_now_;
 }
 
 void holdings::reported(std::uint64_t run, run_report report) {
@@ -208,28 +204,28 @@ void holdings::drain() {
   queue_.clear();
 }
 
-finished_tasks holdings::take_results(std::size_t most) {
+finished_tasks holdings::take_results(std::size_t most, steady_time now) {
   finished_tasks out;
   if (!welcomed_) return out;
   // A batch stays well under gRPC's message limit of 4 MB, whatever the outputs (protocol 3.3 #28).
   constexpr std::size_t batch_bytes = 1u << 20;
   std::size_t bytes = 0;
   for (; unsent_ != results_.end() && out.results.size() < most && bytes <= batch_bytes; ++unsent_) {
-    bytes += unsent_->result.size() + (unsent_->checkpoint ? unsent_->checkpoint->size() : 0) + 200;
-    out.results.push_back(*unsent_);
+    const auto& r = out.results.emplace_back(unsent_->what);
+    bytes += r.result.size() + (r.checkpoint ? r.checkpoint->size() : 0) + 200;
+    if (unsent_->begun) out.results.back().began_ago = std::max(since(*unsent_->begun, now), duration(1));
   }
   return out;
 }
 
 std::int32_t holdings::ahead(steady_time now) {
-  const auto span = options_.short_span;
+  const auto span = options_.short_run;
   if (const auto passed = now - counting_since_; passed >= span) {
     ended_before_ = passed < 2 * span ? ended_now_ : 0; // longer ago says nothing of now
     ended_now_ = 0;
     counting_since_ = now;
   }
-  const auto ended = std::max(ended_before_, ended_now_);
-  return ended > options_.slots ? std::min(options_.prefetch, 2 * ended) : 0; // as many as slots may be long runs that end together
+  return std::min(options_.prefetch, 2 * std::max(ended_before_, ended_now_));
 }
 
 std::int32_t holdings::take_credit(steady_time now) {

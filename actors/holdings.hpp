@@ -12,17 +12,17 @@ namespace taskmaster {
 
 struct holdings_options {
   std::int32_t slots = 4;
-  // The most that is held beyond the slots, and that only while tasks are short: more ended within `short_span` than there are slots. Then
-  // as many as end in two spans. A round trip to the leader takes a millisecond, in which 24 slots of a kind that takes none would stand
-  // empty; with tasks of a second nothing is held. Credit once granted stands: if tasks grow long at that moment, up to `prefetch` of them
-  // come all the same and wait for `queued_most`.
+  // The most that is held beyond the slots, and that only of short tasks: as many as runs of less than `short_run` ended in the last two such
+  // times. A round trip to the leader takes a millisecond, in which 24 slots of a kind that takes none would stand empty; with tasks of a
+  // second nothing is held. Credit once granted stands: if tasks grow long at that moment, up to `prefetch` of them come all the same and
+  // wait for `queued_most`. (Tried: more ends than slots in 10 ms. Where the round trip takes longer than that it never begins.)
   std::int32_t prefetch = 0;
   // What has waited so long behind runs that do not end is handed back unstarted: another worker may have a slot. Its token of a rate is
   // spent. Not what is at_most_once, whose mark is written, nor what an older leader gave.
   duration queued_most = std::chrono::milliseconds(200);
   // Finished results that wait for their acknowledgement; at this many no credit is granted (R12).
   std::size_t results_most = 10'000;
-  duration short_span = std::chrono::milliseconds(10);
+  duration short_run = std::chrono::milliseconds(10);
 };
 
 class holdings {
@@ -51,8 +51,8 @@ public:
   /// What may start now within the slots and the lease; each is running from here on. What has waited too long is handed back.
   std::vector<start> take_starts(steady_time now);
   void ended(std::uint64_t run, execution_result result, steady_time now);
-  /// Runs that this stream has not been told of and that began before `before`.
-  started_tasks take_started(steady_time now, steady_time before);
+  /// Runs that this stream has not been told of and that began at `until` or before.
+  started_tasks take_started(steady_time now, steady_time until);
   bool untold_starts() const { return !untold_starts_.empty(); }
   void reported(std::uint64_t run, run_report report);
   /// What runs have said of themselves since it was asked last, about 1 MiB at most; empty: nothing (more).
@@ -65,7 +65,7 @@ public:
   void drain();
 
   /// Results not sent on this stream yet; they stay until acknowledged.
-  finished_tasks take_results(std::size_t most);
+  finished_tasks take_results(std::size_t most, steady_time now);
   /// Credit to grant now.
   std::int32_t take_credit(steady_time now);
 
@@ -103,14 +103,18 @@ private:
   std::deque<std::uint64_t> untold_starts_; // by number, so in the order they began; may have ended
   // In the order they ended, found by task and fence: ten thousand may wait while the database is away.
   using name = std::pair<uuid, fence>;
-  std::list<run_result> results_;
-  std::map<name, std::list<run_result>::iterator> result_of_;
-  std::list<run_result>::iterator unsent_ = results_.end(); // from here on not sent on this stream
-  void keep(run_result&& r);
+  struct kept {
+    run_result what;
+    std::optional<steady_time> begun;
+  };
+  std::list<kept> results_;
+  std::map<name, std::list<kept>::iterator> result_of_;
+  std::list<kept>::iterator unsent_ = results_.end(); // from here on not sent on this stream
+  void keep(run_result&& r, std::optional<steady_time> begun = {});
   void forget(const uuid& task, const fence& f);
   void silence(const uuid& task, const fence& f, std::vector<std::uint64_t>& stop);
   std::int32_t granted_ = 0; // credit that the leader has and has not used
-  // How many runs ended: in the span before `counting_since_`, and from there on.
+  // How many short runs ended: in the span before `counting_since_`, and from there on.
   std::int32_t ended_before_ = 0, ended_now_ = 0;
   steady_time counting_since_{};
 };

@@ -75,7 +75,7 @@ void plan::started(session_id id, const uuid& task, const fence& f, timestamp at
   if (it == entries_.end() || it->second->session != id || it->second->fence != f || it->second->started_at) return;
   auto& e = *it->second;
   e.started_at = std::max(at, e.picked_at);
-  if (e.state == entry_state::assigned) watch(e, *e.started_at);
+  if (e.state == entry_state::assigned && !e.quiet_until) watch(e, *e.started_at); // a claim or a report has it watched from later on
 }
 
 void plan::adopt(entry& e, session_id id, const taskmaster::fence& f, timestamp now) {

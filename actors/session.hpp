@@ -79,7 +79,7 @@ struct run_result {
   std::optional<task_error> failure;
   std::optional<duration> retry_after;
   std::shared_ptr<const std::string> checkpoint = {}; // the last, if no heartbeat has brought it
-  duration ran{0}; // zero: it never began, or the worker does not say
+  duration began_ago{0}; // when this is sent; zero: it never began, or the worker does not say
 };
 
 struct finished_tasks {
@@ -99,7 +99,7 @@ struct welcome {
   duration heartbeat_interval{0};
   duration lease{0};
   std::vector<claim> keep, drop;
-  bool reads_joined = false; // credit with results, and `ran` for a start; coordinators of an older build do not
+  bool reads_joined = false; // credit with results, and `began_ago` for a start; coordinators of an older build do not
 };
 
 struct refused {

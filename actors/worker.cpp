@@ -167,7 +167,7 @@ void worker_state::work() {
   if (!welcomed_) return leave_if_done();
   if (!tell_starts()) return;
   while (true) {
-    auto results = hold.take_results(results_at_once);
+    auto results = hold.take_results(results_at_once, now());
     if (results.results.empty()) break;
     if (reads_joined_) results.credit = hold.take_credit(now());
     if (!push(std::move(results))) return;

@@ -70,7 +70,7 @@ run_result result_of(const v1::FinishedTask& t) {
   if (t.has_error()) r.failure = task_error{t.error().code(), t.error().message()};
   if (t.has_retry_after()) r.retry_after = duration_of(t.retry_after());
   r.checkpoint = text_of(t.checkpoint());
-  r.ran = lasted(t.ran_us());
+  r.began_ago = lasted(t.began_ago_us());
   return r;
 }
 
@@ -88,7 +88,7 @@ void put_result(const run_result& r, v1::FinishedTask* out) {
   }
   if (r.retry_after) put_duration(*r.retry_after, out->mutable_retry_after());
   if (r.checkpoint) out->set_checkpoint(*r.checkpoint);
-  out->set_ran_us(r.ran.count());
+  out->set_began_ago_us(r.began_ago.count());
 }
 
 static_assert(static_cast<int>(run_outcome::succeeded) == v1::OUTCOME_SUCCEEDED &&

@@ -366,7 +366,7 @@ TEST_CASE_METHOD(cluster_fixture, "another protocol version, an empty hello, sil
   CHECK(silent->closed);
 }
 
-TEST_CASE_METHOD(cluster_fixture, "R16: of a run whose start was never told, how long it ran says that it began: at most once, it does not run again") {
+TEST_CASE_METHOD(cluster_fixture, "R16: of a run whose start was never told the result says that it began: at most once, it does not run again") {
   auto c = start_coordinator("c0");
   auto s = start_scheduler(c.actor);
   advance(1s);
@@ -376,7 +376,7 @@ TEST_CASE_METHOD(cluster_fixture, "R16: of a run whose start was never told, how
   submit(s, once);
   REQUIRE(w->assigned().size() == 1);
   auto stopped = result_of(w->assigned()[0], run_outcome::cancelled); // by the worker's own drain
-  stopped.ran = 5ms;
+  stopped.began_ago = 5ms;
   say(*w, finished_tasks{{stopped}, 1});
   advance_beating({w}, 3s);
   CHECK(w->assigned().size() == 1);

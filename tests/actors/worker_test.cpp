@@ -35,14 +35,21 @@ executor_pool_actor::behavior_type idle_pool() {
   return {[](run_atom, const execution&) { return execution_result{}; }, [](cancel_atom, std::uint64_t) {}, [](stop_atom) {}};
 }
 
+executor_pool_actor::behavior_type endless_pool(executor_pool_actor::stateful_pointer<std::vector<caf::typed_response_promise<execution_result>>> self) {
+  return {[self](run_atom, const execution&) -> caf::result<execution_result> {
+            return self->state.emplace_back(self->make_response_promise<execution_result>());
+          },
+          [](cancel_atom, std::uint64_t) {}, [](stop_atom) {}};
+}
+
 class worker_fixture : public deterministic {
 public:
-  worker_fixture() {
+  explicit worker_fixture(bool ends = true) {
     worker_config config;
     config.name = config.incarnation = "w";
     config.coordinators = {"a:1", "b:1"};
     config.kinds = {"k"};
-    subject = own(system.spawn(worker, config, dialer, own(system.spawn(idle_pool))));
+    subject = own(system.spawn(worker, config, dialer, ends ? own(system.spawn(idle_pool)) : own(system.spawn(endless_pool))));
   }
   void say(to_worker message) {
     caf::anon_send(subject, link_event{dialer->last, nullptr, std::move(message), ""});
@@ -67,6 +74,16 @@ public:
 
   std::shared_ptr<hand_dialer> dialer = std::make_shared<hand_dialer>();
   worker_actor subject;
+};
+
+struct endless_fixture : worker_fixture {
+  endless_fixture() : worker_fixture(false) {}
+  std::vector<started_task> told() const {
+    std::vector<started_task> out;
+    for (const auto& m : dialer->link->said)
+      if (const auto* s = std::get_if<started_tasks>(&m)) out.insert(out.end(), s->tasks.begin(), s->tasks.end());
+    return out;
+  }
 };
 
 } // namespace
@@ -149,6 +166,28 @@ TEST_CASE_METHOD(worker_fixture, "to a coordinator that reads how long a result 
     CHECK(std::any_of(said.begin(), said.end(), [](const auto& m) { return std::holds_alternative<started_tasks>(m); }) == !reads);
     CHECK(std::any_of(said.begin(), said.end(), [](const auto& m) { return std::holds_alternative<finished_tasks>(m); }));
   }
+}
+
+TEST_CASE_METHOD(endless_fixture, "what still runs after 2 ms is told as started once, not at the next tick, and anew on the next stream") {
+  advance(200ms);
+  welcome_it();
+  assignment task;
+  task.what.what = claim{uuid::make(timestamp(1s)), 1, 0, {7, 1}};
+  task.kind = "k";
+  task.payload = std::make_shared<const std::string>("null");
+  say(assign{{task}});
+  CHECK(told().empty());
+  advance(3ms);
+  REQUIRE(told().size() == 1);
+  CHECK(told()[0].ago >= 2ms);
+  CHECK(told()[0].ago <= 3ms);
+  advance(100ms);
+  CHECK(told().size() == 1);
+  caf::anon_send(subject, link_event{dialer->last, nullptr, {}, "broken"});
+  advance(1s);
+  welcome_it();
+  REQUIRE(told().size() == 1); // on the new link
+  CHECK(told()[0].ago > 1s);
 }
 
 TEST_CASE_METHOD(worker_fixture, "a coordinator that is loading has four seconds for its welcome") {

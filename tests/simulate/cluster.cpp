@@ -64,7 +64,7 @@ void cluster::start_worker(std::size_t i) {
   c.kinds = plan.kinds;
   c.hold.slots = plan.slots;
   c.hold.prefetch = plan.prefetch;
-  c.hold.short_span = plan.short_span;
+  c.hold.short_run = plan.short_run;
   c.seed = world_.dice.any();
   auto pool = script_pool(world_, books_, w.home, how, w.name, static_cast<std::size_t>(plan.slots));
   w.actor = world_.spawn(w.home, worker, c, net.dialer({w.home, w.name, c.incarnation}), pool);

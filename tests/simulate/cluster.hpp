@@ -31,7 +31,7 @@ struct worker_process {
 /// What stays the same over a worker's lives.
 struct worker_plan {
   std::int32_t slots = 1, prefetch = 0;
-  duration short_span = milliseconds(10);
+  duration short_run = milliseconds(10);
   std::vector<std::string> kinds, queues;
 };
 

@@ -15,7 +15,7 @@ std::vector<worker_plan> workers(chance& dice) {
   for (auto& w : out) {
     w.slots = static_cast<std::int32_t>(dice.between(1, 4));
     w.prefetch = dice.one_in(2) ? static_cast<std::int32_t>(dice.between(1, 4)) : 0;
-    if (dice.one_in(2)) w.short_span = seconds(2); // takes runs of any length for short: queues form, and are handed back
+    if (dice.one_in(2)) w.short_run = seconds(2); // takes runs of any length for short: queues form, and are handed back
     w.kinds = {"a", "b", "c"};
     if (&w != &out.front() && dice.one_in(3)) w.kinds.resize(static_cast<std::size_t>(dice.between(1, 2)));
     if (&w != &out.front() && dice.one_in(4)) w.queues = {"q0", "q1"};
