@@ -43,8 +43,12 @@ public:
   }
 
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& ex) override {
-    fault = error(ec::invalid_argument, "The body is no JSON that can be taken: " + place(position) + ": " + sentence(ex.what()) + ".");
+    fault = refused_at(position, sentence(ex.what()));
     return false;
+  }
+
+  error refused_at(std::size_t position, const std::string& why) const {
+    return error(ec::invalid_argument, "The body is no JSON that can be taken: " + place(position) + ": " + why + ".");
   }
 
 private:
@@ -128,6 +132,9 @@ std::string_view without_bom(std::string_view text) {
 std::optional<error> check_json(std::string_view text) {
   text = without_bom(text);
   door_keeper keeper(text);
+  // The library skips a mark of its own, and takes U+0000 for the end: the view would read something else than what was checked.
+  if (without_bom(text).size() != text.size()) return keeper.refused_at(0, "a second byte order mark");
+  if (const auto nul = text.find('\0'); nul != std::string_view::npos) return keeper.refused_at(nul, "the byte 0, which is in no JSON");
   if (nlohmann::json::sax_parse(text.begin(), text.end(), &keeper)) return std::nullopt;
   if (!keeper.fault) keeper.fault = error(ec::invalid_argument, "The body is no JSON that can be taken.");
   return std::move(keeper.fault);

@@ -54,7 +54,9 @@ TEST_CASE("the door refuses what readers would take differently, and says where"
       {"\"\xc0\xaf\"", "UTF-8"},
       {"\"\xed\xa0\x80\"", "UTF-8"},
       {"\"\\ud800\"", "surrogate"},
-      {std::string("\"a\0b\"", 5), "U+0000"},
+      {std::string("\"a\0b\"", 5), "line 1, column 2: the byte 0"},
+      {std::string("{}\0{", 4), "line 1, column 2: the byte 0"}, // the library reads no further
+      {"\xEF\xBB\xBF\xEF\xBB\xBF{}", "a second byte order mark"},
   };
   for (const auto& row : table) {
     INFO(row.text);
