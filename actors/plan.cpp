@@ -181,7 +181,7 @@ std::vector<plan::refill> plan::take_refills(std::size_t most) {
   return out;
 }
 
-plan::position plan::refill_mark(const window_page& page, std::optional<position>& dropped, const position& after) const {
+plan::position plan::refill_mark(const window_page& page, std::optional<position>& dropped, const position& known) const {
   auto mark = position::end();
   if (page.more && page.walked) mark = *page.walked;
   else if (page.more && !page.tasks.empty()) mark = {page.tasks.back().run_at, page.tasks.back().id};
@@ -189,7 +189,7 @@ plan::position plan::refill_mark(const window_page& page, std::optional<position
     // Everything before the first row left out is known; from there on the next refill looks again.
     mark = *dropped;
     mark.id.bytes.back() == 0 ? void(mark.run_at -= duration(1)) : void(--mark.id.bytes.back());
-    if (mark < after) mark = after;
+    if (mark < known) mark = known;
   }
   dropped.reset();
   return mark;
@@ -201,7 +201,7 @@ void plan::refilled(const refill& what, window_page page, timestamp now) {
   if (found == buckets_.end() || !found->second->filling) return;
   auto& b = *found->second;
   b.filling = false;
-  const auto mark = refill_mark(page, b.dropped, what.after);
+  const auto mark = refill_mark(page, b.dropped, b.mark); // not what.after: the bucket may have been trimmed to less since it was asked
   b.mark = mark;
   for (auto& row : page.tasks) {
     if (position{row.run_at, row.id} > mark) break;

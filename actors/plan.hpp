@@ -387,7 +387,7 @@ private:
   void evict(line& l, const position& at);
   void thirst(line& l);
   void split(line& l);
-  position refill_mark(const window_page& page, std::optional<position>& dropped, const position& after) const;
+  position refill_mark(const window_page& page, std::optional<position>& dropped, const position& known) const;
   // limits: plan_limits.cpp
   bool queue_open(queue_state& q, timestamp now);
   bool kind_open(const bucket& b) const { return !b.queue->settings.paused_kinds.contains(b.key.kind); }

@@ -91,6 +91,36 @@ TEST_CASE("R8: a row that commits while a refill is under way is not lost betwee
   CHECK(f.p.knows(late.id));
 }
 
+TEST_CASE("R8: what a burst pushed out of the window while a refill was under way is below its answer's mark, and comes with the next refill") {
+  plan_options small;
+  small.window_rows = 2;
+  small.window_low = 2;
+  small.window_most = 2;
+  plan_fixture f(false, small);
+  f.p.load_buckets({{"default", "k", 0}});
+  auto refill = f.p.take_refills(1);
+  f.p.refilled(refill.at(0), {{make_row(9, at(900), at(1))}, true}, f.now); // known up to 900
+  refill = f.p.take_refills(1);
+  REQUIRE(refill.size() == 1);
+  std::vector<task> burst;
+  for (int n = 1; n < 9; ++n) burst.push_back(make_row(n, at(100 * n), at(900)));
+  for (const auto& row : burst) f.announce(row); // too many: the later half goes
+  f.p.refilled(refill[0], {{}, false}, f.now);   // nothing beyond 900
+  std::set<uuid> ran;
+  f.worker(1, 100);
+  for (int rounds = 0; rounds < 10; ++rounds) {
+    for (const auto& a : f.dispatch()) ran.insert(a.what.what.task);
+    for (const auto& r : f.p.take_refills(1)) {
+      window_page page;
+      for (const auto& row : burst)
+        if (r.after < window_mark{row.run_at, row.id}) page.tasks.push_back(row);
+      page.tasks.push_back(make_row(9, at(900), at(1)));
+      f.p.refilled(r, page, f.now);
+    }
+  }
+  CHECK(ran.size() == 9);
+}
+
 TEST_CASE("R9: an announce older than this leader's load, or too old, is left to the scan (S2, S3)") {
   plan_fixture f;
   CHECK_FALSE(f.announce(make_row(1, at(10), at(0))));   // created when the term before still led
