@@ -79,7 +79,8 @@ plan::told_wait plan::tell_released(const task& row, timestamp now) {
   newcomers_[row.id] = {pass_, now};
   if (fate_of(row)) return told_wait::unknown; // it shall not run: the end will be told
   const bool due = row.run_at <= now;
-  if (due) event(bucket_of(row), row, task_state::ready, now);
+  // A scan that met it before this answer came has told it, if it had no place for it.
+  if (due && !left_ready_.erase(row.id)) event(bucket_of(row), row, task_state::ready, now);
   return due ? told_wait::due : told_wait::later;
 }
 

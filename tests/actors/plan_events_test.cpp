@@ -134,6 +134,21 @@ TEST_CASE("announce and scan of one insert are one event, also when the row has 
   CHECK(f.told() == "5 scheduled");
 }
 
+TEST_CASE("a released task that a scan met before its release was answered, and that had no place, is told to be ready once") {
+  plan_options o;
+  o.window_rows = 2;
+  o.window_most = 1;
+  telling_plan f(o);
+  for (int n = 1; n <= 4; ++n) f.announce(make_row(n, at(900 + n), at(900)));
+  f.told();
+  const auto released = make_row(9, at(950), at(900)); // later than what the window holds
+  f.p.scanned({released}, f.now);
+  REQUIRE_FALSE(f.p.knows(released.id));
+  CHECK(f.told() == "9 ready");
+  f.p.released(released, f.now);
+  CHECK(f.told() == "");
+}
+
 TEST_CASE("a task that lost its place is told to be ready once: when it is due, or when a refill brings it") {
   plan_options o;
   o.window_rows = 2;
