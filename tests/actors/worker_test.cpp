@@ -63,6 +63,13 @@ public:
     w.lease = 1200ms;
     say(std::move(w));
   }
+  void give_task() {
+    assignment task;
+    task.what.what = claim{uuid::make(timestamp(1s)), 1, 0, {7, 1}};
+    task.kind = "k";
+    task.payload = std::make_shared<const std::string>("null");
+    say(assign{{task}});
+  }
   /// Lets time pass with every heartbeat answered.
   void answered(caf::timespan span) {
     for (caf::timespan passed{0}; passed < span; passed += 100ms) {
@@ -116,11 +123,7 @@ TEST_CASE_METHOD(worker_fixture, "R14: the lease of a welcome runs from the hell
   advance(200ms);
   advance(2s); // this process stood still, or the coordinator was loading
   welcome_it(false); // tells of each start by itself
-  assignment task;
-  task.what.what = claim{uuid::make(timestamp(1s)), 1, 0, {7, 1}};
-  task.kind = "k";
-  task.payload = std::make_shared<const std::string>("null");
-  say(assign{{task}});
+  give_task();
   const auto started = [&] {
     return std::any_of(dialer->link->said.begin(), dialer->link->said.end(), [](const auto& m) { return std::holds_alternative<started_tasks>(m); });
   };
@@ -137,11 +140,7 @@ TEST_CASE_METHOD(worker_fixture, "credit goes with the results to a coordinator 
   for (const bool reads : {true, false}) {
     welcome_it(reads);
     dialer->link->said.clear();
-    assignment task;
-    task.what.what = claim{uuid::make(timestamp(1s)), 1, 0, {7, 1}};
-    task.kind = "k";
-    task.payload = std::make_shared<const std::string>("null");
-    say(assign{{task}});
+    give_task();
     std::int32_t with = 0, alone = 0;
     for (const auto& m : dialer->link->said) {
       if (const auto* f = std::get_if<finished_tasks>(&m)) with += f->credit;
@@ -157,11 +156,7 @@ TEST_CASE_METHOD(worker_fixture, "to a coordinator that reads how long a result 
   for (const bool reads : {true, false}) {
     welcome_it(reads);
     dialer->link->said.clear();
-    assignment task;
-    task.what.what = claim{uuid::make(timestamp(1s)), 1, 0, {7, 1}};
-    task.kind = "k";
-    task.payload = std::make_shared<const std::string>("null");
-    say(assign{{task}});
+    give_task();
     const auto& said = dialer->link->said;
     CHECK(std::any_of(said.begin(), said.end(), [](const auto& m) { return std::holds_alternative<started_tasks>(m); }) == !reads);
     CHECK(std::any_of(said.begin(), said.end(), [](const auto& m) { return std::holds_alternative<finished_tasks>(m); }));
@@ -171,11 +166,7 @@ TEST_CASE_METHOD(worker_fixture, "to a coordinator that reads how long a result 
 TEST_CASE_METHOD(endless_fixture, "what still runs after 2 ms is told as started once, not at the next tick, and anew on the next stream") {
   advance(200ms);
   welcome_it();
-  assignment task;
-  task.what.what = claim{uuid::make(timestamp(1s)), 1, 0, {7, 1}};
-  task.kind = "k";
-  task.payload = std::make_shared<const std::string>("null");
-  say(assign{{task}});
+  give_task();
   CHECK(told().empty());
   advance(3ms);
   REQUIRE(told().size() == 1);
