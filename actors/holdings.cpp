@@ -211,9 +211,9 @@ finished_tasks holdings::take_results(std::size_t most, steady_time now) {
   constexpr std::size_t batch_bytes = 1u << 20;
   std::size_t bytes = 0;
   for (; unsent_ != results_.end() && out.results.size() < most && bytes <= batch_bytes; ++unsent_) {
-    const auto& r = out.results.emplace_back(unsent_->what);
+    auto& r = out.results.emplace_back(unsent_->what);
     bytes += r.result.size() + (r.checkpoint ? r.checkpoint->size() : 0) + 200;
-    if (unsent_->begun) out.results.back().began_ago = std::max(since(*unsent_->begun, now), duration(1));
+    if (unsent_->begun) r.began_ago = std::max(since(*unsent_->begun, now), duration(1));
   }
   return out;
 }

@@ -22,7 +22,7 @@ struct holdings_options {
   duration queued_most = std::chrono::milliseconds(200);
   // Finished results that wait for their acknowledgement; at this many no credit is granted (R12).
   std::size_t results_most = 10'000;
-  duration short_run = std::chrono::milliseconds(10);
+  duration short_run = std::chrono::milliseconds(10); // see prefetch
 };
 
 class holdings {

@@ -203,7 +203,7 @@ void plan::key_refilled(const key_refill& what, std::vector<window_page> pages, 
     const auto found = b->second->lines.find(w.key);
     if (found == b->second->lines.end() || !found->second->filling) continue;
     auto& l = *found->second;
-    const auto mark = refill_mark(pages[i], l.dropped, l.own ? *l.own : w.after);
+    const auto mark = refill_mark(pages[i], l.dropped, *l.own);
     l.own = mark;
     l.filling = false;
     ++l.users; // it stays while its rows are put in

@@ -177,7 +177,7 @@ void worker_state::work() {
 }
 
 bool worker_state::tell_starts() {
-  // What has ended by then is not told of: its result says how long it ran.
+  // What has ended by then is not told of: its result says when it began.
   const auto at = now();
   if (auto started = hold.take_started(at, at - (reads_joined_ ? started_told_after : duration(0))); !started.tasks.empty() && !push(std::move(started))) return false;
   if (hold.untold_starts() && !std::exchange(will_tell_, true)) self_->delayed_send(self_, started_told_after, report_atom::value);

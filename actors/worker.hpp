@@ -64,7 +64,7 @@ public:
   void hear(link_event& event);
   void tick();
   void work(); ///< starts what may start, sends results and credit
-  void tell_in_time();
+  void tell_in_time(); ///< work(), `started_told_after` a start
   caf::result<done_answer> drain();
   void stop();
 

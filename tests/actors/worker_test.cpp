@@ -70,6 +70,13 @@ public:
     task.payload = std::make_shared<const std::string>("null");
     say(assign{{task}});
   }
+  /// What it says of a task that ends at once.
+  const std::vector<from_worker>& said_of_one(bool reads_joined) {
+    welcome_it(reads_joined);
+    dialer->link->said.clear();
+    give_task();
+    return dialer->link->said;
+  }
   /// Lets time pass with every heartbeat answered.
   void answered(caf::timespan span) {
     for (caf::timespan passed{0}; passed < span; passed += 100ms) {
@@ -138,11 +145,8 @@ TEST_CASE_METHOD(worker_fixture, "R14: the lease of a welcome runs from the hell
 TEST_CASE_METHOD(worker_fixture, "credit goes with the results to a coordinator that reads it there, and by itself to an older one") {
   advance(200ms);
   for (const bool reads : {true, false}) {
-    welcome_it(reads);
-    dialer->link->said.clear();
-    give_task();
     std::int32_t with = 0, alone = 0;
-    for (const auto& m : dialer->link->said) {
+    for (const auto& m : said_of_one(reads)) {
       if (const auto* f = std::get_if<finished_tasks>(&m)) with += f->credit;
       if (const auto* c = std::get_if<more_credit>(&m)) alone += c->more;
     }
@@ -151,13 +155,10 @@ TEST_CASE_METHOD(worker_fixture, "credit goes with the results to a coordinator 
   }
 }
 
-TEST_CASE_METHOD(worker_fixture, "to a coordinator that reads how long a result ran, what ends at once is not told as started") {
+TEST_CASE_METHOD(worker_fixture, "to a coordinator that reads in a result when it began, what ends at once is not told as started") {
   advance(200ms);
   for (const bool reads : {true, false}) {
-    welcome_it(reads);
-    dialer->link->said.clear();
-    give_task();
-    const auto& said = dialer->link->said;
+    const auto& said = said_of_one(reads);
     CHECK(std::any_of(said.begin(), said.end(), [](const auto& m) { return std::holds_alternative<started_tasks>(m); }) == !reads);
     CHECK(std::any_of(said.begin(), said.end(), [](const auto& m) { return std::holds_alternative<finished_tasks>(m); }));
   }
