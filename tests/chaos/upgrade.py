@@ -14,7 +14,8 @@ import subprocess
 
 import cluster as processes
 from cluster import BINARY, Cluster
-from postgres import eventually, free_port
+from postgres import eventually
+from ports import free_port
 
 OLD = pathlib.Path(os.environ["TASKMASTER_OLD"])
 TOGETHER = 4  # seconds that each mixture runs

@@ -5,7 +5,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "processes"))
 from cluster import Cluster
-from postgres import Postgres, eventually, free_port, program
+from postgres import Postgres, eventually, program
+from ports import free_port
 
 from proxy import Proxy
 

@@ -28,9 +28,8 @@ fi
 project=taskmaster-test-$$
 compose+=(-p "$project" -f docker-compose.yml)
 work=$(mktemp -d)
-free_port() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 export TASKMASTER_HTTP_PORT TASKMASTER_GRPC_PORT TASKMASTER_IMAGE=taskmaster-test
-TASKMASTER_HTTP_PORT=$(free_port) TASKMASTER_GRPC_PORT=$(free_port)
+read -r TASKMASTER_HTTP_PORT TASKMASTER_GRPC_PORT < <(/usr/bin/python3 tests/python/ports.py 2)
 api=http://127.0.0.1:$TASKMASTER_HTTP_PORT
 ask() { /usr/bin/python3 tests/compose/tasks.py "$api" "$@"; }
 

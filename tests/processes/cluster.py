@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 import urllib.parse
 
-from postgres import Postgres, eventually, free_port
+from postgres import Postgres, eventually
+from ports import free_port
 from die_with_parent import die_with_parent
 
 BINARY = pathlib.Path(os.environ.get("TASKMASTER_BINARY") or pathlib.Path(__file__).resolve().parents[2] / "build/release/taskmaster")
@@ -63,7 +64,7 @@ class Cluster:
             self.add("scheduler", "scheduler", "--database", self.postgres.url, "--http", self.http, "--grpc", self.grpc, "--coordinator", self.coordinator)
             for name in self.first_workers:
                 self.add_worker(name, self.slots)
-            eventually("the scheduler is ready", self.ready, 60)
+            eventually("the scheduler is ready", lambda: self.nobody_ended() and self.ready(), 60)
             eventually("the workers are connected", lambda: set(self.first_workers) <= set(self.workers()), 60)
         except BaseException:
             self.__exit__(True)
@@ -113,6 +114,11 @@ class Cluster:
         status, _, body = self.call("GET", path)
         assert status == 200, (path, status, body)
         return body
+
+    def nobody_ended(self):
+        for node in self.nodes.values():
+            assert node.process.poll() is None, f"{node.name} ended with {node.process.returncode}"
+        return True
 
     def ready(self):
         try:

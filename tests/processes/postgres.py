@@ -7,7 +7,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "python"))
-from service import eventually, free_port
+from ports import free_port
+from service import eventually
 from die_with_parent import die_with_parent
 
 

@@ -3,20 +3,15 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.request
 
+from ports import free_port
+
 BINARY = pathlib.Path(__file__).resolve().parents[2] / "build/release/taskmaster"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def eventually(what, holds, seconds=30):
