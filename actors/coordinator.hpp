@@ -4,6 +4,7 @@
 // deals with workers, `coordinator_lease.cpp` with leading.
 #pragma once
 #include "actors/alarm_clock.hpp"
+#include "actors/batch_pace.hpp"
 #include "actors/coordinator_desk.hpp"
 #include "actors/database_clock.hpp"
 #include "actors/event_log.hpp"
@@ -166,6 +167,7 @@ private:
   void hand_out(std::vector<plan::hand_out>& out);
   void acknowledge(const std::vector<plan::settled>& settled);
   void arm(std::optional<timestamp> due); ///< work() when the database's clock has got there, if that is before the next tick
+  void ring(steady_time at);
   cancel_promise& await_cancel(const uuid& id);
   void cancel_decided(const uuid& id, const plan::cancel_decision& decision, cancel_promise promise);
   void end_waits();
@@ -239,6 +241,7 @@ private:
   std::vector<task_change> in_flight_; // the batch under way; asked again until the database says
   std::vector<kept_checkpoint> keeping_; // written before it
   steady_time keep_from_{};              // checkpoints wait until then, unless there are changes to write
+  batch_pace record_pace_;
   bool recording_ = false;
   steady_time record_again_{};
   std::vector<uuid> unread_; // to be read again; the database did not answer

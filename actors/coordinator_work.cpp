@@ -58,7 +58,11 @@ void coordinator_state::work() {
   if (outbox_.size() < outbox_most && plan_.dispatch(at, secret_, out)) wake();
   hand_out(out);
   for (const auto& s : plan_.take_silent(at)) order(s.session, cancel_run{s.task, s.fence, "no progress within its heartbeat_timeout"});
-  for (auto& c : plan_.take_changes()) outbox_.push_back(std::move(c));
+  for (auto& c : plan_.take_changes()) {
+    if (c.what != task_change::type::finish || edges_ || waiters_.contains(c.id) || cancels_.contains(c.id)) record_pace_.hurry();
+    outbox_.push_back(std::move(c));
+  }
+  if (plan_.take_held_up()) record_pace_.hurry();
   record();
   run_schedules();
   follow_up();
@@ -83,13 +87,17 @@ void coordinator_state::arm(std::optional<timestamp> due) {
   if (wait > std::chrono::milliseconds(100)) return; // a tick comes first
   const caf::timespan drift = wait / 4'000; // the bound runs 200 ppm slow
   const auto after = std::max<caf::timespan>(wait + drift, std::chrono::microseconds(20));
-  const auto at = steady() + after;
-  if (alarms_.set(at)) self_->delayed_send(self_, after, run_atom::value, static_cast<std::int64_t>(at.time_since_epoch().count()));
+  ring(steady() + after);
+}
+
+void coordinator_state::ring(steady_time at) {
+  if (alarms_.set(at)) self_->delayed_send(self_, at - steady(), run_atom::value, static_cast<std::int64_t>(at.time_since_epoch().count()));
 }
 
 void coordinator_state::record() {
   if (recording_ || steady() < record_again_) return;
-  if (in_flight_.empty() && keeping_.empty()) {
+  if (in_flight_.empty() && keeping_.empty() && !outbox_.empty()) {
+    if (const auto until = record_pace_.wait_until(steady(), outbox_.size())) return ring(*until);
     std::size_t bytes = 0;
     while (!outbox_.empty() && in_flight_.size() < batch_rows && bytes < batch_bytes) {
       bytes += outbox_.front().result.size() + 200;
@@ -101,6 +109,7 @@ void coordinator_state::record() {
   if (keeping_.empty() && plan_.has_checkpoints() && (!in_flight_.empty() || steady() >= keep_from_)) keeping_ = plan_.take_checkpoints();
   if (in_flight_.empty() && keeping_.empty()) return;
   recording_ = true;
+  record_pace_.went(steady(), in_flight_.size());
   ask_store(
       self_, writes_,
       [term = term_, batch = in_flight_, kept = keeping_](task_store& s) -> expected<recorded> {

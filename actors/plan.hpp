@@ -173,6 +173,8 @@ public:
 
   /// Changes to be recorded in this order (R7); each is settling until recorded().
   std::vector<task_change> take_changes();
+  /// Whether others may have to wait for one of the changes made since the last call: what it counts against is limited.
+  bool take_held_up() { return std::exchange(held_up_, false); }
   struct settled {
     uuid task;
     taskmaster::fence fence;
@@ -479,6 +481,7 @@ private:
   std::uint32_t hand_outs_ = 0; // since the last one of an aged task
 
   std::vector<task_change> changes_;
+  bool held_up_ = false;
 
   bool telling_ = false;
   timestamp telling_since_ = timestamp::min();

@@ -26,6 +26,7 @@ void plan::settle(entry& e, task_change change) {
   unwatch(e);
   set_state(e, entry_state::settling);
   changes_.push_back(std::move(change));
+  held_up_ = held_up_ || !e.home->key->key.empty() || e.home->key->home->settings.concurrency;
 }
 
 void plan::finish(entry& e, task_state state, std::string reason, std::optional<task_error> failure, std::string result) {

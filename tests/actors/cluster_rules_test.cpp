@@ -442,6 +442,7 @@ TEST_CASE_METHOD(cluster_fixture, "bulk: a cancel counts, then cancels what wait
   CHECK(counts->changed == 7);
   CHECK(w->all<cancel_run>().size() == 3);
   for (const auto& a : w->assigned()) say(*w, finished_tasks{{result_of(a, run_outcome::failed)}});
+  advance(10ms); // the last of them are recorded together
   for (const auto& id : ids) CHECK(stored(id).state == task_state::cancelled);
   CHECK(find(s, other).state != task_state::cancelled);
 
