@@ -202,6 +202,8 @@ private:
   std::deque<session_hello> early_; // hellos that came while loading
 
   scan_cursor scan_from_;
+  // Transactions that no scan need read: every row of them was announced. Those before the scan's start are dropped.
+  std::set<std::uint64_t> told_;
   bool scanning_ = false, upkeep_running_ = false;
   steady_time last_scan_{}, last_upkeep_{}, last_audit_{};
   bool heard_ = false;            // tasks were submitted by SQL, and no scan has begun since

@@ -166,6 +166,7 @@ void coordinator_state::step_down(const std::string& why) {
   outbox_.clear();
   in_flight_.clear();
   unread_.clear();
+  told_.clear();
   keeping_.clear();
   recording_ = false;
   fail_promises(not_leading());
@@ -208,7 +209,8 @@ void coordinator_state::scan() {
   last_scan_ = steady();
   const auto ticket = plan_.open_read();
   ask_store(
-      self_, reads_, [from = scan_from_](task_store& s) { return s.scan(from, scan_rows, read_limit); },
+      self_, reads_,
+      [from = scan_from_, known = std::vector(told_.begin(), told_.end())](task_store& s) { return s.scan(from, scan_rows, read_limit, known); },
       [this, ticket, begun = steady(), epoch = epoch_](expected<scan_page>& page) {
         if (epoch != epoch_) return;
         scanning_ = false;
@@ -220,6 +222,7 @@ void coordinator_state::scan() {
           const auto after = plan_.count().entries;
           if (after > before) meters_->found_by_scan.Increment(static_cast<double>(after - before));
           scan_from_ = page->next;
+          told_.erase(told_.begin(), told_.lower_bound(scan_from_.since));
           if (!page->more) plan_.scan_passed();
           if (page->more) last_scan_ = steady() - config_.scan_every; // the pass goes on with the next tick
         }

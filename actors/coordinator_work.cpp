@@ -18,6 +18,8 @@ constexpr std::size_t outbox_most = 20'000;
 constexpr std::size_t refills_at_once = 4;
 // How much further than a page a refill may walk past keys that have windows of their own.
 constexpr std::size_t walk_factor = 16;
+// Transactions that are not read again: so many are ten seconds of submits one by one. Of the others the scan reads what it knows already.
+constexpr std::size_t told_most = 10'000;
 constexpr std::size_t live_most = 10'000;
 
 } // namespace
@@ -37,7 +39,9 @@ void coordinator_state::announce(announcement& tasks) {
     edges_ = true;
     told_all_ = false;
   }
-  for (auto& row : tasks.tasks) plan_.announced(std::move(row), at);
+  bool counted = true;
+  for (auto& row : tasks.tasks) counted = plan_.announced(std::move(row), at) && counted;
+  if (counted && told_.size() < told_most) told_.insert(tasks.transactions.begin(), tasks.transactions.end());
   wake();
 }
 

@@ -114,6 +114,7 @@ using workers_answer = expected<std::vector<worker_info>>;
 struct announcement {
   std::vector<task> tasks;
   bool graphs = false; // some wait for others
+  std::vector<std::uint64_t> transactions = {}; // that stored none but these
 };
 
 /// What the leader knows of a task that is handed out.

@@ -149,13 +149,17 @@ void scheduler_state::committed(std::vector<share>& batch, expected<std::vector<
       }
       if (!a.refused && !a.repeated) {
         if (waits(a.task)) stored.graphs = true;
-        else stored.tasks.push_back(a.task);
+        else {
+          stored.tasks.push_back(a.task);
+          if (a.transaction && (stored.transactions.empty() || stored.transactions.back() != a.transaction)) stored.transactions.push_back(a.transaction);
+        }
       }
       whole.answers[place] = std::move(a);
     }
     if (!answer) whole.failure = answer.failure();
     row_done(whole);
   }
+  if (mutant("told_in_part") && !stored.tasks.empty()) stored.tasks.pop_back();
   if (!stored.tasks.empty() || stored.graphs) self_->send(coordinator_, announce_atom::value, std::move(stored));
 }
 

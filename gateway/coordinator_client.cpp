@@ -135,13 +135,16 @@ void announce(self_ptr self, announcement& a) {
   auto part = std::make_shared<v1::AnnounceRequest>();
   part->set_graphs(a.graphs);
   std::size_t bytes = 0;
+  bool whole = true; // a part may be lost by itself: what is told in parts is looked for
   for (const auto& t : a.tasks) {
     put_task(t, part->add_tasks());
     bytes += 200 + (t.payload ? t.payload->size() : 0);
     if (bytes < announce_bytes) continue;
+    whole = false;
     send(std::exchange(part, std::make_shared<v1::AnnounceRequest>()));
     bytes = 0;
   }
+  if (whole) part->mutable_transactions()->Add(a.transactions.begin(), a.transactions.end());
   if (part->tasks_size() || part->graphs()) send(part);
 }
 

@@ -23,6 +23,7 @@ public:
   reactor* Announce(context* c, const v1::AnnounceRequest* in, v1::AnnounceResponse*) override {
     announcement a;
     a.graphs = in->graphs();
+    a.transactions.assign(in->transactions().begin(), in->transactions().end());
     a.tasks.reserve(static_cast<std::size_t>(in->tasks_size()));
     for (const auto& t : in->tasks()) a.tasks.push_back(task_of(t));
     caf::anon_send(coordinator_, announce_atom::value, std::move(a));

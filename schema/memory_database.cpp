@@ -120,6 +120,7 @@ inserted memory_database::insert(const new_task& wanted) {
     unique_keys_[t.unique_key] = {t.id, options.scope == unique_scope::for_period ? std::optional(time + options.unique_period) : std::nullopt};
   queues.insert(t.queue);
   put({t, wanted.spec.labels});
+  answer.transaction = tasks.at(t.id).xid;
   return answer;
 }
 

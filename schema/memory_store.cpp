@@ -252,7 +252,9 @@ public:
     return scan_cursor{db_->next_xid, 0, {}, 0};
   }
 
-  expected<scan_page> scan(const scan_cursor& from, std::size_t rows, timeout) override {
+  expected<scan_page> scan(const scan_cursor& from, std::size_t rows, timeout,
+                           const std::vector<std::uint64_t>& known) override {
+    const std::set<std::uint64_t> without(known.begin(), known.end());
     std::lock_guard guard{db_->mutex};
     scan_page page;
     page.next = from;
@@ -264,7 +266,7 @@ public:
     std::size_t bytes = 0;
     for (; at != db_->by_xid.end() && page.tasks.size() < rows; ++at) {
       const auto& r = db_->tasks.at(at->second);
-      if (waits(r.task)) continue;
+      if (waits(r.task) || without.contains(at->first)) continue;
       bytes += r.task.payload->size();
       if (bytes > limits::page_bytes && !page.tasks.empty()) {
         page.more = true;

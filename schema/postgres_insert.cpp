@@ -115,8 +115,10 @@ private:
     std::unordered_map<uuid, int> place;
     for (int row = 0; row < answer.count(); ++row) place.emplace(answer.uuid(row, 0), row);
     for (auto i : asked)
-      if (auto at = place.find(wanted_[i].id); at != place.end())
+      if (auto at = place.find(wanted_[i].id); at != place.end()) {
         take_times(answers_[i].task, answer, at->second, 1);
+        answers_[i].transaction = static_cast<std::uint64_t>(answer.int8(at->second, 3));
+      }
   }
 
   void take_keyed(portion asked, const rows& answer) {

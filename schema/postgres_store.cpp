@@ -236,16 +236,22 @@ public:
     return scan_cursor{static_cast<std::uint64_t>(found->int8(0, 0)), 0, {}, 0};
   }
 
-  expected<scan_page> scan(const scan_cursor& from, std::size_t rows, timeout limit) override {
+  expected<scan_page> scan(const scan_cursor& from, std::size_t rows, timeout limit,
+                           const std::vector<std::uint64_t>& known) override {
+    array without(type::xid8);
+    for (auto transaction : known) without.add(transaction);
     auto after =
         from.after_xid ? from.after_xid : from.since; // with the nil id: at the first row of that transaction
-    auto found = read("scan",
-                      parameters()
-                          .add(after)
-                          .add(from.after_xid ? from.after_id : uuid{})
-                          .add(static_cast<std::int64_t>(rows))
-                          .add(static_cast<std::int64_t>(limits::page_bytes)),
-                      limit);
+    parameters values;
+    values.add(after)
+        .add(from.after_xid ? from.after_id : uuid{})
+        .add(static_cast<std::int64_t>(rows))
+        .add(static_cast<std::int64_t>(limits::page_bytes))
+        .add(std::move(without));
+    auto until = deadline(limit);
+    if (auto ready = connected(until); !ready) return ready.failure();
+    // Planned anew where there are any: only of a constant array does PostgreSQL make a hash table.
+    auto found = known.empty() ? db_.run("scan", values, until, effect::read) : db_.run_text(query("scan"), values, until, effect::read);
     if (!found) return found.failure();
     scan_page page;
     page.next = from;

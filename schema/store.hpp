@@ -38,6 +38,7 @@ struct inserted {
   bool held = false;     // of `repeated`: it is the unique_key that is held
   std::optional<error>
       refused; // this row alone: key used with another body (unprocessable), bytes the database won't take
+  std::uint64_t transaction = 0; // that stored it, and with it only rows of this call; 0: others too, or unknown
 };
 
 /// A bucket of the plan: tasks that the same workers can take, in the order of run_at.
@@ -298,8 +299,10 @@ public:
                                                               timeout limit) = 0;
   /// A cursor from which a pass meets every row not yet committed now.
   virtual expected<scan_cursor> scan_start(timeout limit) = 0;
-  /// At most `rows` rows and about limits::page_bytes of payload (at least one row if there is any).
-  virtual expected<scan_page> scan(const scan_cursor& from, std::size_t rows, timeout limit) = 0;
+  /// At most `rows` rows and about limits::page_bytes of payload (at least one row if there is any), without those
+  /// that one of the transactions `known` was the last to change.
+  virtual expected<scan_page> scan(const scan_cursor& from, std::size_t rows, timeout limit,
+                                   const std::vector<std::uint64_t>& known = {}) = 0;
   /// The unfinished rows among `ids`, any order.
   virtual expected<std::vector<task>> load(const std::vector<uuid>& ids, timeout limit) = 0;
   /// Unfinished tasks of these schedules, at most a hundred each.

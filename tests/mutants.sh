@@ -13,6 +13,7 @@ mutants=(
   "no_tombstone: what has left the plan is not remembered"
   "tombstone_not_for_scans: it is forgotten while a scan is under way"
   "announce_of_any_age: an announce counts whenever it comes"
+  "told_in_part: an announcement names a transaction and leaves out one of its tasks"
   "scan_overwrites: a scan replaces what the plan knows"
   "ack_before_commit: the worker is told \"recorded\" when the result arrives"
   "ambiguous_is_done: a write whose answer was lost counts as done"

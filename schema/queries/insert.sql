@@ -12,4 +12,4 @@ SELECT u.id, u.queue, u.kind, coalesce(u.priority, 0), coalesce(u.run_at, c.now 
               $15::boolean[], $16::text[], $17::text[], $18::jsonb[], $19::jsonb[])
          AS u (id, queue, kind, priority, run_at, delay, payload, timeout, expires_at, max_attempts, retry_initial, retry_factor, retry_max,
                retry_jitter, at_most_once, unique_key, concurrency_key, labels, options)
-RETURNING id, run_at, created_at
+RETURNING id, run_at, created_at, xid

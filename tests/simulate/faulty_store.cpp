@@ -178,8 +178,8 @@ expected<std::vector<window_page>> faulty_store::load_key_windows(const std::vec
 expected<scan_cursor> faulty_store::scan_start(timeout limit) {
   return read(limit, [&] { return real_->scan_start(limit); });
 }
-expected<scan_page> faulty_store::scan(const scan_cursor& from, std::size_t rows, timeout limit) {
-  return read(limit, [&] { return real_->scan(from, rows, limit); });
+expected<scan_page> faulty_store::scan(const scan_cursor& from, std::size_t rows, timeout limit, const std::vector<std::uint64_t>& known) {
+  return read(limit, [&] { return real_->scan(from, rows, limit, known); });
 }
 expected<std::vector<task>> faulty_store::load(const std::vector<uuid>& ids, timeout limit) {
   return read(limit, [&] { return real_->load(ids, limit); });

@@ -54,7 +54,7 @@ public:
   expected<std::vector<window_page>> load_key_windows(const std::vector<key_window>& windows, std::size_t rows, std::size_t bytes,
                                                       timeout limit) override;
   expected<scan_cursor> scan_start(timeout limit) override;
-  expected<scan_page> scan(const scan_cursor& from, std::size_t rows, timeout limit) override;
+  expected<scan_page> scan(const scan_cursor& from, std::size_t rows, timeout limit, const std::vector<std::uint64_t>& known) override;
   expected<std::vector<task>> load(const std::vector<uuid>& ids, timeout limit) override;
   expected<std::map<std::string, std::vector<uuid>>> unfinished_of(const std::vector<std::string>& schedules, timeout limit) override;
   expected<std::vector<session_row>> sessions(timeout limit) override;

@@ -200,6 +200,34 @@ STORE_CASE("a scan meets what was stored since it started, in pages, and again n
   CHECK(pass_of(*store, cursor, 5).empty());
 }
 
+STORE_CASE("a scan leaves out what the caller was told of, and brings what has changed since") {
+  TestType world;
+  auto store = world.connect();
+  const auto term = lead(*store).term;
+  auto cursor = must(store->scan_start(limit));
+  const auto told = must(store->insert({wanted(), wanted(), wanted()}, limit));
+  const auto untold = stored(*store, wanted());
+  std::vector<std::uint64_t> known;
+  for (const auto& i : told) {
+    REQUIRE(i.transaction > 0);
+    known.push_back(i.transaction);
+  }
+  const auto& changed = told[1].task;
+  task_change retry;
+  retry.what = task_change::type::retry;
+  retry.id = changed.id;
+  retry.version = {changed.attempt, changed.losses};
+  must(store->record(term, {retry}, limit));
+  std::set<uuid> seen;
+  for (bool more = true; more;) {
+    const auto page = must(store->scan(cursor, 1, limit, known));
+    for (const auto& t : page.tasks) seen.insert(t.id);
+    cursor = page.next;
+    more = page.more;
+  }
+  CHECK(seen == std::set<uuid>{untold.id, changed.id});
+}
+
 STORE_CASE("a scan over large tasks goes in pages bounded by bytes") {
   TestType world;
   auto store = world.connect();
