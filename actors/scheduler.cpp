@@ -6,8 +6,8 @@ void scheduler_state::start(self_ptr self, scheduler_config config, scheduler_la
                             event_feed_actor events, std::shared_ptr<metrics> meters) {
   self_ = self;
   config_ = config;
-  submits_.lane = std::move(lanes.submits);
-  keyed_.lane = std::move(lanes.keyed);
+  submits_.ways = {{std::move(lanes.submits)}, {std::move(lanes.overflow)}};
+  keyed_.ways = {{std::move(lanes.keyed)}};
   reads_ = std::move(lanes.reads);
   coordinator_ = std::move(coordinator);
   events_ = std::move(events);

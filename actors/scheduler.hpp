@@ -22,9 +22,10 @@ struct scheduler_config {
   std::function<uuid()> make_id; // of a task; empty: of this machine's clock and its random bits
 };
 
-/// Keyed submits have a lane of their own: somebody's open transaction on a key stalls nobody else (protocol 3.1 #7).
+/// Keyed submits have a lane of their own: somebody's open transaction on a key stalls nobody else (protocol 3.1 #7). `overflow` takes full batches
+/// while `submits` is storing another.
 struct scheduler_lanes {
-  store_lane_actor submits, keyed, reads;
+  store_lane_actor submits, overflow, keyed, reads;
 };
 
 /// The scheduler with its own clock, which only it uses.
@@ -88,10 +89,16 @@ private:
     std::size_t bytes = 0;
     std::vector<std::size_t> graphs = {}; // how many of its rows are each graph's; none: rows by themselves
   };
+  /// While a batch is stored the next one forms. A full one need not wait if there is another lane: writing the arguments and reading the
+  /// answer then go on beside PostgreSQL's part. What is less stays, so that clients share a statement.
   struct line {
-    store_lane_actor lane;
+    struct way {
+      store_lane_actor lane;
+      bool busy = false;
+    };
+    std::vector<way> ways;
     std::deque<share> waiting;
-    bool busy = false;
+    std::size_t rows = 0, bytes = 0; // of `waiting`
   };
   struct waiting_client {
     uuid id;
@@ -102,7 +109,9 @@ private:
   };
 
   void wake(); ///< store() once for all that is in the mailbox by now: under load the batches are larger, alone nothing waits
+  void enqueue(line& l, share part);
   void flush(line& l);
+  void store_batch(line& l, line::way& way);
   uuid new_id() const;
   void replace(const std::shared_ptr<submission>& whole, std::size_t place, task_spec spec, int tries);
   void row_done(submission& whole);

@@ -71,8 +71,7 @@ caf::result<submit_answer> scheduler_state::submit(submit_request& request) {
     tasks_ += part.tasks.size();
     bytes_ += part.bytes;
     auto& l = &part == &parts[1] || &part == &parts[3] ? keyed_ : submits_;
-    l.waiting.push_back(std::move(part));
-    wake();
+    enqueue(l, std::move(part));
   }
   if (!--whole->open) promise.deliver(submit_answer(std::move(whole->answers)));
   return promise;
@@ -83,6 +82,13 @@ void scheduler_state::wake() {
   self_->send(self_, run_atom::value);
 }
 
+void scheduler_state::enqueue(line& l, share part) {
+  l.rows += part.tasks.size();
+  l.bytes += part.bytes;
+  l.waiting.push_back(std::move(part));
+  wake();
+}
+
 void scheduler_state::store() {
   awake_ = false;
   flush(submits_);
@@ -90,7 +96,16 @@ void scheduler_state::store() {
 }
 
 void scheduler_state::flush(line& l) {
-  if (l.busy || l.waiting.empty()) return;
+  for (auto& way : l.ways) {
+    if (l.waiting.empty()) return;
+    if (way.busy) continue;
+    const bool full = l.rows >= config_.batch_rows || l.bytes >= config_.batch_bytes;
+    if (&way != &l.ways.front() && !full) return;
+    store_batch(l, way);
+  }
+}
+
+void scheduler_state::store_batch(line& l, line::way& way) {
   std::vector<share> batch;
   std::size_t rows = 0, bytes = 0;
   const bool graph = !l.waiting.front().graphs.empty();
@@ -109,22 +124,24 @@ void scheduler_state::flush(line& l) {
     std::move(s.tasks.begin(), s.tasks.end(), std::back_inserter(tasks));
     graphs.insert(graphs.end(), s.graphs.begin(), s.graphs.end());
   }
-  l.busy = true;
+  l.rows -= rows;
+  l.bytes -= bytes;
+  way.busy = true;
   const auto copy = mutant("unsure_is_stored") ? tasks : std::vector<new_task>();
   // The deadline grows with the bytes: a big batch that is cut off would only be sent again, as big (protocol 3.1 #12).
   const auto limit = std::chrono::milliseconds(5'000 + bytes / 10'000 + (graph ? rows / 2 + edges / 20 : 0));
   ask_store(
-      self_, l.lane,
+      self_, way.lane,
       [tasks = std::move(tasks), graphs = std::move(graphs), limit](task_store& s) {
         return graphs.empty() ? s.insert(tasks, limit) : insert_graphs(s, tasks, graphs, limit);
       },
-      [this, &l, batch = std::move(batch), copy](expected<std::vector<inserted>>& answer) mutable {
+      [this, &way, batch = std::move(batch), copy](expected<std::vector<inserted>>& answer) mutable {
         if (!answer && mutant("unsure_is_stored")) {
           std::vector<inserted> rows;
           for (const auto& t : copy) rows.emplace_back().task = make_task(t);
           answer = rows;
         }
-        l.busy = false;
+        way.busy = false;
         wake();
         committed(batch, answer);
       });
@@ -199,8 +216,7 @@ void scheduler_state::replace(const std::shared_ptr<submission>& whole, std::siz
             bytes_ += again.bytes;
             auto print = spec.idempotency_key.empty() ? std::string() : fingerprint(spec);
             again.tasks.push_back({new_id(), std::move(spec), std::move(print)});
-            keyed_.waiting.push_back(std::move(again));
-            wake();
+            enqueue(keyed_, std::move(again));
           },
           [fail](const caf::error& e) { fail(unreachable(e, "the coordinator")); });
 }

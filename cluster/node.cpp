@@ -76,7 +76,7 @@ void coordinator_node::stop() {
 
 scheduler_node::scheduler_node(caf::actor_system& system, const store_factory& stores, std::shared_ptr<metrics> meters,
                                coordinator_actor coordinator, scheduler_config config)
-    : lanes_{spawn_lane(system, stores, "submits"), spawn_lane(system, stores, "keyed submits"), spawn_lane(system, stores, "reads")} {
+    : lanes_{spawn_lane(system, stores, "submits"), spawn_lane(system, stores, "full batches"), spawn_lane(system, stores, "keyed submits"), spawn_lane(system, stores, "reads")} {
   events_ = system.spawn(event_feed, event_feed_config{}, coordinator, lanes_.reads);
   scheduler_ = system.spawn(scheduler, config, lanes_, std::move(coordinator), events_, std::move(meters));
 }
@@ -85,6 +85,7 @@ void scheduler_node::stop() {
   end(scheduler_);
   end(events_);
   end(lanes_.submits);
+  end(lanes_.overflow);
   end(lanes_.keyed);
   end(lanes_.reads);
 }

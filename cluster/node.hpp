@@ -56,7 +56,7 @@ private:
   bool stopped_ = false;
 };
 
-/// scheduler: desk, three lanes and the feed of events; the coordinator is the actor itself, or a link to one elsewhere.
+/// scheduler: desk, four lanes and the feed of events; the coordinator is the actor itself, or a link to one elsewhere.
 class scheduler_node {
 public:
   scheduler_node(caf::actor_system& system, const store_factory& stores, std::shared_ptr<metrics> meters, coordinator_actor coordinator,

@@ -57,7 +57,8 @@ void cluster_fixture::kill(test_coordinator& c) {
 
 scheduler_actor cluster_fixture::start_scheduler(coordinator_actor to) {
   const auto open = [this] { return lane(std::make_shared<lane_control>()); };
-  const scheduler_lanes lanes{open(), open(), open()};
+  submits = std::make_shared<lane_control>();
+  const scheduler_lanes lanes{lane(submits), open(), open(), open()};
   auto events = own(system.spawn(event_feed, event_feed_config{}, to, lanes.reads));
   return own(system.spawn(taskmaster::scheduler, scheduler_config{}, lanes, std::move(to), events, meters));
 }

@@ -87,6 +87,7 @@ public:
   /// As if the process were gone: its actors end without a word.
   void kill(test_coordinator& c);
   scheduler_actor start_scheduler(coordinator_actor to);
+  std::shared_ptr<lane_control> submits; // of the scheduler that was started last
 
   /// A session of a worker called `worker`; claims go into hello.
   std::shared_ptr<hand_worker> connect(const test_coordinator& c, const std::string& worker, std::int32_t credit,

@@ -28,7 +28,7 @@ void cluster::start_scheduler(std::size_t i) {
   using kind = database::lane_kind;
   scheduler_config c;
   c.make_id = [this] { return make_id(); };
-  const scheduler_lanes lanes{base.lane(s.home, kind::inserts), base.lane(s.home, kind::inserts), base.lane(s.home, kind::reads)};
+  const scheduler_lanes lanes{base.lane(s.home, kind::inserts), base.lane(s.home, kind::inserts), base.lane(s.home, kind::inserts), base.lane(s.home, kind::reads)};
   const auto coordinator = net.route(s.home, addresses_);
   const auto events = world_.spawn(s.home, event_feed, event_feed_config{}, coordinator, lanes.reads);
   s.actor = world_.spawn(s.home, taskmaster::scheduler, c, lanes, coordinator, events, meters_);
