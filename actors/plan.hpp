@@ -494,6 +494,7 @@ private:
     timestamp at;
   };
   std::unordered_map<uuid, newcomer> newcomers_; // told to exist
+  timestamp forgotten_until_; // what was told of older ones is not kept
   std::uint64_t pass_ = 0;
 };
 

@@ -32,6 +32,7 @@ void plan::tell(bool on, timestamp now) {
   left_ready_.clear();
   unsettled_.clear();
   newcomers_.clear();
+  forgotten_until_ = {};
   if (!on) return;
   for (auto& [id, e] : entries_) {
     e->told = told_wait::unknown;
@@ -62,8 +63,8 @@ plan::told_wait plan::tell_new(const task& row, timestamp now) {
 
 plan::told_wait plan::tell_refilled(const task& row, timestamp now) {
   if (unsettled_.contains(row.id)) return tell_moved(row, now);
-  // Its announce was lost and the scan has not come to it yet; older ones were met by the scan.
-  return row.created_at + young > now ? tell_new(row, now) : told_wait::unknown;
+  // Its announce was lost and the scan has not come to it yet; older ones were met by the scan. The clock may have been set back since.
+  return row.created_at > forgotten_until_ && row.created_at + young > now ? tell_new(row, now) : told_wait::unknown;
 }
 
 plan::told_wait plan::tell_moved(const task& row, timestamp now) {
@@ -115,7 +116,11 @@ void plan::tell_due(timestamp now) {
 void plan::scan_passed() {
   if (!telling_) return;
   // What this pass did not meet, though it was there when it began, the next will not meet either.
-  std::erase_if(newcomers_, [this](const auto& n) { return n.second.pass < pass_ && n.second.at + remembered < due_until_; });
+  std::erase_if(newcomers_, [this](const auto& n) {
+    if (n.second.pass >= pass_ || n.second.at + remembered >= due_until_) return false;
+    forgotten_until_ = std::max(forgotten_until_, n.second.at);
+    return true;
+  });
   ++pass_;
 }
 

@@ -80,6 +80,30 @@ TEST_CASE("what is handed back or never arrived is ready again") {
   CHECK(f.told() == "2 ready");
 }
 
+TEST_CASE("what was told long ago and lost its place is not told again by a refill, though the clock was set back since") {
+  plan_options o;
+  o.window_rows = 2;
+  o.window_low = 1;
+  o.window_most = 1;
+  telling_plan f(o);
+  for (int n = 1; n <= 4; ++n) f.announce(make_row(n, at(900 + n), at(900 + n)));
+  CHECK(f.told() == "1 ready, 2 ready, 3 ready, 4 ready");
+  f.pass(7s);
+  f.dispatch();
+  for (int pass = 0; pass < 3; ++pass) f.p.scan_passed(); // none of them meets it
+  f.worker(1, 10);
+  f.dispatch();
+  f.told();
+  window_page page;
+  page.tasks.push_back(make_row(4, at(904), at(904)));
+  REQUIRE_FALSE(f.p.knows(page.tasks[0].id));
+  const auto refills = f.p.take_refills(4);
+  REQUIRE(refills.size() == 1);
+  f.p.refilled(refills[0], page, f.now - 4s);
+  CHECK(f.p.knows(page.tasks[0].id));
+  CHECK(f.told() == "");
+}
+
 TEST_CASE("a run of an earlier leader whose task is not due by a clock set back since is told as ready, then running") {
   telling_plan f;
   f.worker(1, 1);

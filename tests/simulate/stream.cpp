@@ -35,7 +35,7 @@ bool stream::push_up(from_worker message) {
   if (worker_closed_) return false;
   send(up_, [this, message = std::move(message)] {
     if (coordinator_home->dead) return;
-    if (const auto* h = std::get_if<hello>(&message)) books_.hello_arrives(who, *h);
+    if (const auto* h = std::get_if<hello>(&message); h && !coordinator_closed_) books_.hello_arrives(who, *h);
     if (const auto* c = std::get_if<more_credit>(&message)) books_.credit_arrives(who, c->more);
     if (const auto* r = std::get_if<finished_tasks>(&message)) {
       books_.results_arrive(who, *r);
