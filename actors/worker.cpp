@@ -64,8 +64,9 @@ void worker_state::closed(const std::string& why) {
   hold.disconnected();
   asked_.clear();
   ++dial_; // whatever the old stream still says is not heard
-  // Jitter keeps a thousand workers from coming back in the same millisecond; short, since tasks wait for them (protocol 3.3 #32).
-  const auto longest = std::min(1'000, 50 << std::min(failures_++, 5));
+  // Jitter keeps a thousand workers from coming back in the same millisecond; short, since tasks wait for them (protocol 3.3 #32). Who holds
+  // some tries two coordinators within the new leader's grace of a second: else it gives them to others, and they run again.
+  const auto longest = std::min(hold.idle() ? 1'000 : 400, 50 << std::min(failures_++, 5));
   redial_ = now() + std::chrono::milliseconds(20 + static_cast<int>(chance_() % static_cast<unsigned>(longest)));
 }
 
