@@ -88,6 +88,7 @@ void worker_state::hear(link_event& event) {
     hear_message(*event.message);
     return work();
   }
+  gone_ = where_;
   closed(event.closed);
 }
 
@@ -97,6 +98,7 @@ void worker_state::hear_message(to_worker& message) {
     welcomed_ = true;
     reads_joined_ = w->reads_joined;
     failures_ = 0;
+    gone_.clear();
     lease_ = std::max<duration>(w->lease, 2 * w->heartbeat_interval);
     heartbeat_interval_ = std::max<duration>(w->heartbeat_interval, std::chrono::milliseconds(10));
     last_beat_ = {};
@@ -104,7 +106,9 @@ void worker_state::hear_message(to_worker& message) {
                  w->drop.size());
     if (draining_) push(taskmaster::draining{});
   } else if (auto* r = std::get_if<refused>(&message)) {
-    hint_ = r->leader;
+    // A standby names the dead leader until another one leads: to dial it once more would cost the time that the new leader's grace has.
+    if (where_ == gone_) gone_.clear();
+    if (r->leader != gone_) hint_ = r->leader;
     if (r->code == "incompatible" || r->code == "invalid_argument")
       spdlog::error("the coordinator refuses this worker: {}", r->message);
     closed(r->message);

@@ -95,6 +95,7 @@ private:
   std::size_t next_ = 0;
   std::string hint_; // the leader's address, from a refusal
   std::string where_, silent_; // whom the last dial was to; and who was given up for its silence
+  std::string gone_;           // whose connection ended last without a word, or never came about
   int failures_ = 0;
   steady_time redial_{}, dialled_{};
   duration lease_{0}; // as the welcome gave it
