@@ -1,7 +1,7 @@
 // The coordinator: one at a time leads. It feeds the plan, hands out what the plan decides, records outcomes, and alone changes a task
 // after it was inserted. Event-based, never blocks: the database is reached through two lanes, writes (all of a task's writes in order,
 // R7) and reads. `coordinator.cpp` wires messages to the methods here; `coordinator_work.cpp` moves tasks, `coordinator_sessions.cpp`
-// deals with workers, `coordinator_lease.cpp` with leading.
+// deals with workers, `coordinator_requests.cpp` with clients, `coordinator_lease.cpp` with leading.
 #pragma once
 #include "actors/alarm_clock.hpp"
 #include "actors/batch_pace.hpp"
@@ -66,8 +66,7 @@ public:
   workers_answer list_workers() const;
   expected<done> drain(const std::string& id);
 
-  // -- coordinator_work.cpp: tasks -------------------------------------------------------------------------------------
-  void announce(announcement& tasks);
+  // -- coordinator_requests.cpp: what clients ask of single tasks --------------------------------------------------------
   live_answer live(const live_request& request) const;
   caf::result<finish_answer> wait(const uuid& id, caf::timespan timeout);
   caf::result<cancel_answer> cancel(const uuid& id);
@@ -81,6 +80,8 @@ public:
   caf::result<schedule_answer> change_schedule(schedule_command& command);
   // -- coordinator_events.cpp: transitions, for who listens -------------------------------------------------------------
   caf::result<events_answer> events(const event_request& what, caf::timespan timeout);
+  // -- coordinator_work.cpp: tasks on their way --------------------------------------------------------------------------
+  void announce(announcement& tasks);
   /// Hands out, records, refills, arms the clock. Called once for all messages that were waiting.
   void woken();
   void rung(std::int64_t set_for);

@@ -68,7 +68,7 @@ TEST_CASE_METHOD(paced, "after an outcome that was alone nothing waits") {
 TEST_CASE_METHOD(paced, "an outcome that a client waits for is recorded at once, and what waits goes with it") {
   begin();
   end(0);
-  auto wait = self->request(s, caf::infinite, wait_atom::value, ids[1], caf::timespan(30s));
+  static_cast<void>(self->request(s, caf::infinite, wait_atom::value, ids[1], caf::timespan(30s)));
   settle();
   end(1);
   CHECK(recorded(0));

@@ -1,0 +1,31 @@
+# taskmaster_grpc: gRPC, its reflection, protobuf and abseil, linked from their archives. As shared libraries they are sixty of the eighty
+# that a process maps and relocates at its start, and 3.7 MB of an idle worker's memory (docs/performance.md). What other packages
+# share with them (OpenSSL, zlib) stays shared. Where an archive is missing, all are linked as CMake's packages say.
+pkg_check_modules(GRPC REQUIRED QUIET grpc++)
+set(_archives)
+set(_shared)
+foreach(_name IN ITEMS grpc++_reflection ${GRPC_STATIC_LIBRARIES} protobuf)
+  if(_name MATCHES "^(grpc|gpr|protobuf|absl_|re2|upb|address_sorting|cares)")
+    find_library(_archive lib${_name}.a NO_CACHE)
+    if(NOT _archive)
+      message(STATUS "lib${_name}.a is not installed: gRPC is linked from its shared libraries")
+      set(_archives)
+      break()
+    endif()
+    list(APPEND _archives ${_archive})
+    unset(_archive)
+  elseif(NOT _name MATCHES "^(ssl|crypto)$")
+    list(APPEND _shared ${_name})
+  endif()
+endforeach()
+
+add_library(taskmaster_grpc INTERFACE)
+if(_archives)
+  list(REMOVE_DUPLICATES _archives)
+  list(REMOVE_DUPLICATES _shared)
+  list(JOIN _archives "," _archives)
+  # They refer to each other in circles.
+  target_link_libraries(taskmaster_grpc INTERFACE "$<LINK_GROUP:RESCAN,${_archives}>" OpenSSL::SSL OpenSSL::Crypto ${_shared} Threads::Threads)
+else()
+  target_link_libraries(taskmaster_grpc INTERFACE gRPC::grpc++ gRPC::grpc++_reflection protobuf::libprotobuf absl::synchronization)
+endif()
