@@ -16,5 +16,5 @@ WITH walked AS MATERIALIZED (
 )
 SELECT e.walked, e.passing, e.run_at, e.id, {planned}
   FROM ends e
-  LEFT JOIN (passing p JOIN taskmaster.tasks t ON t.id = p.id) ON p.place <= $6::bigint AND p.before < $7::bigint
+  LEFT JOIN (passing p JOIN taskmaster.tasks t ON t.id = ANY (ARRAY[p.id])) ON p.place <= $6::bigint AND p.before < $7::bigint
  ORDER BY t.run_at, t.id
