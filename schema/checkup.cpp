@@ -78,7 +78,7 @@ expected<std::vector<finding>> check_up(const std::string& url, std::chrono::mil
   else out.push_back({grade::good, "schema", told, ""});
   if (found == known) look_for_drift(db, deadline(), out);
   out.push_back(clocks(db, deadline()));
-  for (const auto* check : {"server", "leader", "history", "sessions", "bloat", "outcomes", "keys", "overdue"}) {
+  for (const auto* check : {"server", "leader", "history", "sessions", "bloat", "plans", "outcomes", "keys", "overdue"}) {
     const auto rows = db.run(std::string("check_") + check, {}, deadline() + std::chrono::seconds(1), effect::read);
     if (!rows) {
       out.push_back({grade::warn, check, "could not be looked at: " + rows.failure().message, ""});
