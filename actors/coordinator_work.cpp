@@ -270,23 +270,4 @@ void coordinator_state::refill() {
   }
 }
 
-void coordinator_state::fail_promises(const error& why) {
-  for (auto& [id, list] : waiters_)
-    for (auto& w : list) w.promise.deliver(finish_answer(why));
-  waiters_.clear();
-  wait_ends_.clear();
-  for (auto& order : queue_changes_)
-    if (!order.answered) order.promise.deliver(settings_answer(why));
-  queue_changes_.clear();
-  changing_queue_ = false;
-  for (auto& order : schedule_orders_) order.promise.deliver(schedule_answer(why));
-  schedule_orders_.clear();
-  for (auto& [id, order] : edits_)
-    if (!order.answered) order.promise.deliver(edit_answer(why));
-  edits_.clear();
-  for (auto& [id, list] : cancels_)
-    for (auto& p : list) p.deliver(cancel_answer(why));
-  cancels_.clear();
-}
-
 } // namespace taskmaster
