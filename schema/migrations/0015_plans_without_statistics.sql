@@ -227,7 +227,7 @@ BEGIN
   DELETE FROM taskmaster.keys k
    USING unnest(p_ids, p_attempts, p_losses) AS u (id, attempt, losses), taskmaster.tasks t
    WHERE t.id = ANY (ARRAY[u.id]) AND t.attempt = u.attempt AND t.losses = u.losses AND k.scope = 'unique'
-     AND k.key = ANY (ARRAY[t.unique_key]) AND k.task_id = t.id;
+     AND k.key = ANY (ARRAY[t.unique_key]) AND k.task_id = ANY (ARRAY[t.id]);
   RETURN QUERY
   SELECT t.id FROM unnest(p_ids, p_attempts, p_losses) AS u (id, attempt, losses)
     JOIN taskmaster.tasks t ON t.id = ANY (ARRAY[u.id]) AND t.attempt = u.attempt AND t.losses = u.losses;
