@@ -20,7 +20,6 @@ using grade = finding::type;
 
 std::string database_of(const doctor_options& o) {
   if (!o.database.empty()) return o.database;
-  if (const char* url = std::getenv("DATABASE_URL"); url && *url) return url;
   const auto data = o.data.empty() ? default_data_folder() : std::filesystem::path(o.data);
   std::error_code ignored;
   if (std::filesystem::exists(data / "socket", ignored))
@@ -83,7 +82,7 @@ void print(std::ostream& out, const std::vector<finding>& findings) {
 void add_doctor_command(CLI::App& app, doctor_options& o) {
   auto* c = app.add_subcommand("doctor", "Look at database and service, say what is wrong and what to do; changes nothing");
   c->group("Client commands");
-  c->add_option("--database", o.database, "PostgreSQL as a libpq URI (default: DATABASE_URL, else the one of `up` on this machine)")->envname("TASKMASTER_DATABASE");
+  c->add_option("--database", o.database, "PostgreSQL as a libpq URI (default: the one of `up` on this machine)")->envname("TASKMASTER_DATABASE,DATABASE_URL");
   c->add_option("--data", o.data, "data folder of `up`")->envname("TASKMASTER_DATA");
   c->add_option("--server", o.server, "where the service answers HTTP")->envname("TASKMASTER_SERVER")->capture_default_str();
   c->add_option("--output", o.output, "table or json")->envname("TASKMASTER_OUTPUT")->check(CLI::IsMember({"table", "json"}))->capture_default_str();

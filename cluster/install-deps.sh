@@ -8,7 +8,7 @@ set -euo pipefail
 
 build=(g++ cmake ninja-build ccache pkg-config
        libcaf-dev libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev
-       libpq-dev libssl-dev libcpp-httplib-dev nlohmann-json3-dev catch2 libcli11-dev libspdlog-dev prometheus-cpp-dev
+       libpq-dev libssl-dev libcpp-httplib-dev nlohmann-json3-dev catch2 libcli11-dev libtomlplusplus-dev libspdlog-dev prometheus-cpp-dev
        libhowardhinnant-date-dev libjemalloc-dev)
 run=(postgresql tzdata)
 test=(clang libclang-rt-dev spin python3 python3-grpcio python3-croniter python3-dateutil curl procps iproute2 ca-certificates git)

@@ -49,12 +49,6 @@ std::uint64_t entropy() {
   return (static_cast<std::uint64_t>(device()) << 32) | device();
 }
 
-std::string database_of(const node_settings& s) {
-  if (!s.database.empty()) return s.database;
-  const char* url = std::getenv("DATABASE_URL");
-  return url ? url : "";
-}
-
 /// Migrates, waiting for a database that is not there yet. False: asked to stop, or it can never work (said in the log).
 bool prepare_database(const std::string& url) {
   for (auto wait = std::chrono::milliseconds(250);; wait = std::min<std::chrono::milliseconds>(wait * 2, std::chrono::seconds(5))) {
@@ -146,7 +140,7 @@ bool second_signal() { return stop_asked(std::chrono::milliseconds(0)); }
 
 int run_up(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
   std::unique_ptr<private_postgres> postgres;
-  auto url = s.database; // not DATABASE_URL: `up` has a database of its own unless told otherwise
+  auto url = s.database; // `up` does not read DATABASE_URL: it has a database of its own unless told otherwise
   if (url.empty()) {
     auto started = private_postgres::start(s.data.empty() ? default_data_folder() : std::filesystem::path(s.data));
     if (!started) return refuse(started.failure());
@@ -199,7 +193,7 @@ int run_up(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
 }
 
 int run_scheduler(const node_settings& s) {
-  const auto url = database_of(s);
+  const auto url = s.database;
   if (!prepare_database(url)) return 1;
   auto meters = std::make_shared<metrics>(std::make_shared<prometheus::Registry>());
   node_system_config config;
@@ -232,7 +226,7 @@ int run_scheduler(const node_settings& s) {
 }
 
 int run_coordinator(const node_settings& s) {
-  const auto url = database_of(s);
+  const auto url = s.database;
   if (!prepare_database(url)) return 1;
   auto meters = std::make_shared<metrics>(std::make_shared<prometheus::Registry>());
   node_system_config config;
@@ -282,7 +276,7 @@ void block_stop_signals() {
 int run_node(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
   using role = node_settings::role;
   const bool needs_database = s.what == role::scheduler || s.what == role::coordinator || s.what == role::migrate;
-  if (needs_database && database_of(s).empty()) {
+  if (needs_database && s.database.empty()) {
     spdlog::error("no database: give --database or DATABASE_URL, for example postgresql://user:password@host/name");
     return 2;
   }
@@ -291,7 +285,7 @@ int run_node(const node_settings& s, std::shared_ptr<process_guardian> guardian)
   case role::scheduler: return run_scheduler(s);
   case role::coordinator: return run_coordinator(s);
   case role::worker: return run_worker(s, std::move(guardian));
-  case role::migrate: return prepare_database(database_of(s)) ? 0 : 1;
+  case role::migrate: return prepare_database(s.database) ? 0 : 1;
   case role::none: break;
   }
   return 2;

@@ -38,7 +38,7 @@ void add_node_commands(CLI::App& app, node_settings& s) {
     return c;
   };
   const auto database = [&](CLI::App* c) {
-    c->add_option("--database", s.database, "PostgreSQL as a libpq URI; DATABASE_URL is read too")->envname("TASKMASTER_DATABASE");
+    c->add_option("--database", s.database, "PostgreSQL as a libpq URI")->envname("TASKMASTER_DATABASE,DATABASE_URL");
   };
   const auto http = [&](CLI::App* c) {
     c->add_option("--http", s.http, "where to serve HTTP; port 0 picks a free one")->envname("TASKMASTER_HTTP")->check(check_address)->capture_default_str();

@@ -14,7 +14,7 @@ struct node_settings {
   enum class role : std::uint8_t { none, up, scheduler, coordinator, worker, migrate };
   role what = role::none;
 
-  std::string database; // libpq URI; also DATABASE_URL
+  std::string database; // libpq URI
   std::string http = "127.0.0.1:8081";
   std::string grpc = "127.0.0.1:8080";
   std::string metrics;                   // coordinator: where to serve /metrics and /healthz; empty: nowhere
