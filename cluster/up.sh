@@ -72,11 +72,8 @@ ready() {
 }
 
 cluster/install-deps.sh
-if [ ! -f build/release/build.ninja ]; then
-  mkdir -p build
-  cmake --preset release >build/configure.log 2>&1 || { tail -20 build/configure.log >&2; exit 1; }
-fi
-ninja -C build/release -j "$(cluster/build-jobs.sh)" taskmaster
+[ -x "$binary" ] || echo "The first build takes 5 to 15 minutes on two cores; later starts take seconds."
+cluster/build.sh taskmaster
 
 [ -z "$foreground" ] || exec "$binary" up "${options[@]}"
 

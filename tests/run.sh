@@ -34,9 +34,7 @@ say "install"
 cluster/install-deps.sh --test || { fail "cluster/install-deps.sh --test"; end; }
 
 say "build"
-mkdir -p build
-cmake --preset release -DTASKMASTER_TESTS=ON >build/configure.log 2>&1 || { tail -30 build/configure.log; fail "cmake --preset release"; end; }
-ninja -C build/release -j "$(cluster/build-jobs.sh)" || { fail "ninja -C build/release"; end; }
+cluster/build.sh --tests || { fail "cluster/build.sh --tests"; end; }
 
 say "C++"
 ctest --test-dir build/release --output-on-failure --timeout 600
