@@ -11,7 +11,7 @@ build=(g++ cmake ninja-build ccache pkg-config
        libpq-dev libssl-dev libcpp-httplib-dev nlohmann-json3-dev catch2 libcli11-dev libtomlplusplus-dev libspdlog-dev prometheus-cpp-dev
        libhowardhinnant-date-dev libjemalloc-dev)
 run=(postgresql tzdata)
-test=(clang libclang-rt-dev spin python3 python3-grpcio python3-croniter python3-dateutil curl procps iproute2 ca-certificates git)
+test=(clang libclang-rt-dev spin python3 python3-grpcio pgbouncer python3-croniter python3-dateutil curl procps iproute2 ca-certificates git)
 
 wanted=("${build[@]}" "${run[@]}")
 list=

@@ -2,6 +2,7 @@
 #include "cluster/command_line.hpp"
 #include "cluster/log.hpp"
 #include "cluster/run_node.hpp"
+#include "cluster/stop_signals.hpp"
 #include "gateway/grpc_locks.hpp"
 
 #include <iostream>

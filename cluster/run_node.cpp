@@ -2,7 +2,9 @@
 
 #include "actors/local_session.hpp"
 #include "cluster/node.hpp"
+#include "cluster/prepare_database.hpp"
 #include "cluster/private_postgres.hpp"
+#include "cluster/stop_signals.hpp"
 #include "cluster/webhook_settings.hpp"
 #include "gateway/coordinator_client.hpp"
 #include "gateway/event_service.hpp"
@@ -11,10 +13,8 @@
 #include "gateway/session_client.hpp"
 #include "gateway/status_server.hpp"
 #include "gateway/task_service.hpp"
-#include "schema/migrate.hpp"
 
 #include <algorithm>
-#include <csignal>
 #include <random>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
@@ -24,21 +24,6 @@
 namespace taskmaster {
 namespace {
 
-sigset_t stop_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
-  return set;
-}
-
-/// Waits for a stop signal for at most this long. True when one came.
-bool stop_asked(std::chrono::milliseconds wait) {
-  const auto set = stop_signals();
-  const timespec limit{wait.count() / 1'000, wait.count() % 1'000 * 1'000'000};
-  return sigtimedwait(&set, nullptr, &limit) > 0;
-}
-
 std::string host_name() {
   char text[256] = {};
   return gethostname(text, sizeof text - 1) == 0 && text[0] ? text : "localhost";
@@ -47,25 +32,6 @@ std::string host_name() {
 std::uint64_t entropy() {
   std::random_device device;
   return (static_cast<std::uint64_t>(device()) << 32) | device();
-}
-
-/// Migrates, waiting for a database that is not there yet. False: asked to stop, or it can never work (said in the log).
-bool prepare_database(const std::string& url) {
-  for (auto wait = std::chrono::milliseconds(250);; wait = std::min<std::chrono::milliseconds>(wait * 2, std::chrono::seconds(5))) {
-    const auto done = migrate(url, std::chrono::seconds(60));
-    if (done) {
-      for (const auto& file : done->applied) spdlog::info("migrated: {}", file);
-      for (const auto& text : done->warnings) spdlog::warn("database: {}", text);
-      return true;
-    }
-    const auto& e = done.failure();
-    if (e.code != ec::unavailable && e.code != ec::deadline_exceeded) {
-      spdlog::error("the database cannot be used: {}", to_string(e));
-      return false;
-    }
-    spdlog::warn("waiting for the database: {}", e.message);
-    if (stop_asked(wait)) return false;
-  }
 }
 
 worker_config worker_settings(const node_settings& s, const webhook_options& webhooks) {
@@ -130,12 +96,6 @@ void wait_for_stop() {
   spdlog::info("stopping: no new work is taken; a second signal stops at once");
 }
 
-/// From here on a further signal ends the process at once, whatever it waits for.
-void signals_kill() {
-  const auto set = stop_signals();
-  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-}
-
 bool second_signal() { return stop_asked(std::chrono::milliseconds(0)); }
 
 int run_up(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
@@ -150,7 +110,7 @@ int run_up(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
   }
   const auto webhooks = webhooks_of(s, postgres ? s.data.empty() ? default_data_folder() : std::filesystem::path(s.data) : std::filesystem::path());
   if (!webhooks) return refuse(webhooks.failure());
-  if (!prepare_database(url)) return 1;
+  if (!prepare_database(url, std::nullopt, stop_asked)) return 1;
 
   auto meters = std::make_shared<metrics>(std::make_shared<prometheus::Registry>());
   node_system_config config;
@@ -194,7 +154,7 @@ int run_up(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
 
 int run_scheduler(const node_settings& s) {
   const auto url = s.database;
-  if (!prepare_database(url)) return 1;
+  if (!prepare_database(url, std::nullopt, stop_asked)) return 1;
   auto meters = std::make_shared<metrics>(std::make_shared<prometheus::Registry>());
   node_system_config config;
   caf::actor_system system(config);
@@ -227,7 +187,7 @@ int run_scheduler(const node_settings& s) {
 
 int run_coordinator(const node_settings& s) {
   const auto url = s.database;
-  if (!prepare_database(url)) return 1;
+  if (!prepare_database(url, std::nullopt, stop_asked)) return 1;
   auto meters = std::make_shared<metrics>(std::make_shared<prometheus::Registry>());
   node_system_config config;
   caf::actor_system system(config);
@@ -267,12 +227,6 @@ int run_worker(const node_settings& s, std::shared_ptr<process_guardian> guardia
 
 } // namespace
 
-void block_stop_signals() {
-  const auto set = stop_signals();
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
-}
-
 int run_node(const node_settings& s, std::shared_ptr<process_guardian> guardian) {
   using role = node_settings::role;
   const bool needs_database = s.what == role::scheduler || s.what == role::coordinator || s.what == role::migrate;
@@ -285,7 +239,7 @@ int run_node(const node_settings& s, std::shared_ptr<process_guardian> guardian)
   case role::scheduler: return run_scheduler(s);
   case role::coordinator: return run_coordinator(s);
   case role::worker: return run_worker(s, std::move(guardian));
-  case role::migrate: return prepare_database(s.database) ? 0 : 1;
+  case role::migrate: return prepare_database(s.database, std::chrono::ceil<std::chrono::milliseconds>(*parse_duration(s.wait)), stop_asked) ? 0 : 1;
   case role::none: break;
   }
   return 2;

@@ -8,7 +8,4 @@ namespace taskmaster {
 
 int run_node(const node_settings& settings, std::shared_ptr<process_guardian> guardian);
 
-/// Blocks SIGINT and SIGTERM in this thread and all that it will start; run_node() waits for them.
-void block_stop_signals();
-
 } // namespace taskmaster

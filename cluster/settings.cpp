@@ -91,6 +91,7 @@ void add_node_commands(CLI::App& app, node_settings& s) {
 
   auto* migrate = command("migrate", "bring the database's schema up to date, then exit", role::migrate);
   database(migrate);
+  migrate->add_option("--wait", s.wait, "wait so long for a database that is not there yet")->envname("TASKMASTER_MIGRATE_WAIT")->check(check_duration)->capture_default_str();
 
   app.add_option("--log-format", s.log_format, "text or json")->envname("TASKMASTER_LOG_FORMAT")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
   app.add_option("--log-level", s.log_level, "debug, info, warn or error")->envname("TASKMASTER_LOG_LEVEL")

@@ -27,6 +27,7 @@ struct node_settings {
   std::vector<std::string> webhook_secrets, webhook_hosts; // worker: signs webhooks with these, and sends them to these only
   std::string name; // of the worker or coordinator; the host's by default
   std::string retention = "30d";
+  std::string wait = "0s"; // migrate: for a database that is not there yet
   std::string log_format = "text"; // or json
   std::string log_level = "info";
 };

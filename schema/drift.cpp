@@ -38,7 +38,6 @@ bool without_table(const catalog& all, const entry& e) {
 } // namespace
 
 expected<catalog> read_catalog(connection& db, steady_time deadline) {
-  if (const auto set = db.run_script("SET search_path = pg_catalog", deadline); !set) return set.failure();
   const auto found = db.run("catalog", {}, deadline, effect::read);
   if (!found) return found.failure();
   catalog all;

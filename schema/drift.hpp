@@ -20,7 +20,6 @@ class connection;
 /// Kind ("index"), the table that it is part of or empty, and name; to what it is, in one line.
 using catalog = std::map<std::tuple<std::string, std::string, std::string>, std::string>;
 
-/// Sets the connection's search_path, so nothing else should go by it.
 expected<catalog> read_catalog(postgres::connection& db, steady_time deadline);
 
 /// One thing a line, its four fields between tabs, sorted.

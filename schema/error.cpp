@@ -27,6 +27,7 @@ std::string to_string(const error& e) {
   if (!e.message.empty()) text += ": " + e.message;
   for (const auto& fault : e.faults)
     text += " [" + fault.field + (fault.field.empty() ? "" : ": ") + fault.detail + "]";
+  if (!e.cause.empty()) text += ": " + e.cause;
   return text;
 }
 

@@ -59,6 +59,9 @@ struct error {
   std::vector<field_fault> faults;
   /// When it makes sense to try again (Retry-After); nothing when it makes none or is unknown.
   std::optional<std::chrono::seconds> retry_after;
+  /// What an operator needs to know besides, such as the database's own words with its host and user. For the log and for command lines
+  /// that talk to the database themselves; never a part of an answer to a client.
+  std::string cause;
 
   error() = default;
   error(ec c, std::string m) : code(c), message(std::move(m)) {}
@@ -66,7 +69,7 @@ struct error {
       : code(c), message(std::move(m)), faults(std::move(f)) {}
 };
 
-/// "unavailable: cannot connect …", with the fields at fault appended.
+/// For the log: "unavailable: the database cannot be reached", with the fields at fault and the cause appended.
 std::string to_string(const error& e);
 
 /// A value or an error; the small part of std::expected (C++23) that we use. Default-constructed it is an

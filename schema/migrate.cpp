@@ -2,6 +2,7 @@
 
 #include "schema/embedded_sql.hpp"
 #include "schema/postgres_connection.hpp"
+#include "schema/server_check.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -46,13 +47,15 @@ expected<int> version_of(connection& db, steady_time deadline) {
   return version->int4(0, 0);
 }
 
+/// CREATE SCHEMA IF NOT EXISTS would need the right to create schemas also where ours is there.
+///
 /// One file in one transaction, which first takes the lock, then its row: a migrator that comes second finds
 /// the row and fails on it, which is told apart from a failure of the file by asking for the version again.
 std::string transaction_of(const migration& m) {
   // The names of files are ours: letters, digits and underscores.
   auto version = std::to_string(m.version);
   return "BEGIN; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(" + std::to_string(migration_lock) +
-         "); CREATE SCHEMA IF NOT EXISTS taskmaster; CREATE TABLE IF NOT EXISTS taskmaster.migrations "
+         "); DO $$ BEGIN IF to_regnamespace('taskmaster') IS NULL THEN CREATE SCHEMA taskmaster; END IF; END $$; CREATE TABLE IF NOT EXISTS taskmaster.migrations "
          "(version integer NOT NULL CONSTRAINT "
          "migrations_version PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT "
          "clock_timestamp()); "
@@ -80,19 +83,20 @@ expected<std::vector<std::string>> warnings_of(connection& db, steady_time deadl
 } // namespace
 
 expected<schema_version> schema_version_of(const std::string& url, std::chrono::milliseconds limit) {
-  connection db(url, "taskmaster");
+  connection db(url, "taskmaster", session::shared);
   const auto found = version_of(db, std::chrono::steady_clock::now() + limit);
-  if (!found) return found.failure();
+  if (!found) return for_operator(found.failure(), db.sqlstate());
   const auto known = migrations();
   return schema_version{*found, known.empty() ? 0 : known.back().version};
 }
 
 expected<migrated> migrate(const std::string& url, std::chrono::milliseconds limit) {
   auto deadline = std::chrono::steady_clock::now() + limit;
+  if (auto usable = check_server(url, deadline); !usable) return usable.failure();
   connection db(url, "taskmaster migrate");
   auto known = migrations();
   auto version = version_of(db, deadline);
-  if (!version) return version.failure();
+  if (!version) return for_operator(version.failure(), db.sqlstate());
   migrated answer;
   for (const auto& m : known) {
     if (m.version <= *version) continue;
@@ -103,12 +107,15 @@ expected<migrated> migrate(const std::string& url, std::chrono::milliseconds lim
       continue;
     }
     // The failed transaction is still open; a new connection begins outside of it.
+    const auto sqlstate = db.sqlstate();
     db.drop();
     auto now = version_of(db, deadline);
     if (!now) return now.failure();
-    if (*now < m.version)
-      return error{applied.failure().code, "migration " + m.name + " failed, the database is as before: " +
-                                               applied.failure().message};
+    if (*now < m.version) {
+      auto e = for_operator(applied.failure(), sqlstate);
+      e.message = "migration " + m.name + " failed, the database is as before: " + e.message;
+      return e;
+    }
     *version = *now; // somebody else applied it meanwhile
   }
   auto newest = known.empty() ? 0 : known.back().version;
@@ -120,9 +127,9 @@ expected<migrated> migrate(const std::string& url, std::chrono::milliseconds lim
   // Today's partition may be missing where no leader kept house for a week.
   if (auto days = db.run("make_partitions", parameters().add(std::int32_t{7}), deadline, effect::write);
       !days)
-    return days.failure();
+    return for_operator(days.failure(), db.sqlstate());
   auto warnings = warnings_of(db, deadline);
-  if (!warnings) return warnings.failure();
+  if (!warnings) return for_operator(warnings.failure(), db.sqlstate());
   answer.version = *version;
   answer.warnings = std::move(*warnings);
   return answer;

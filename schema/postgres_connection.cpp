@@ -1,5 +1,6 @@
 #include "schema/postgres_connection.hpp"
 
+#include "schema/postgres_faults.hpp"
 #include "schema/postgres_queries.hpp"
 
 #include <algorithm>
@@ -24,44 +25,25 @@ std::string one_line(const char* text) {
   return line;
 }
 
-error unavailable(std::string message) {
+/// `message` is for everybody. `cause` has libpq's or the server's words: host, socket, user and database, which are the operator's alone.
+error unavailable(std::string message, std::string cause) {
   error e{ec::unavailable, std::move(message)};
+  e.cause = std::move(cause);
   e.retry_after = 1s;
   return e;
 }
 
-ec code_of(std::string_view sqlstate, effect what) {
-  auto group = sqlstate.substr(0, 2);
-  if (sqlstate == "TM001") return ec::deposed;
-  if (sqlstate == "TM002") return ec::not_found;
-  if (sqlstate == "TM003") return ec::conflict;
-  if (group == "22" || group == "23") return ec::invalid_argument;
-  if (sqlstate == "54000" || sqlstate == "54023") // an index row or an argument list that is too large
-    return ec::invalid_argument;
-  if (sqlstate == "57014") return ec::deadline_exceeded;
-  // The server ends this session. With a synchronous standby the commit may be on disk already.
-  if (sqlstate == "57P01" || sqlstate == "57P02" || group == "08")
-    return what == effect::write ? ec::ambiguous : ec::unavailable;
-  // Locks, deadlocks, serialisation, memory, disk, connections, read-only, a schema that is missing: nothing
-  // was changed.
-  if (group == "40" || group == "53" || group == "55" || group == "57" || group == "58" || group == "25" ||
-      group == "42" || group == "3F" || group == "0A" || group == "26")
-    return ec::unavailable;
-  return ec::internal;
+error with_cause(error e, std::string cause) {
+  e.cause = std::move(cause);
+  return e;
 }
 
-std::string advice_for(std::string_view sqlstate) {
-  if (sqlstate == "42P01" || sqlstate == "42883" || sqlstate == "42703" || sqlstate == "3F000")
-    return "; the taskmaster schema is missing or older than this binary: run taskmaster migrate";
-  if (sqlstate == "53100") return "; the database's disk is full";
-  if (sqlstate == "25006") return "; this server only reads, it may be a standby";
-  return {};
-}
+constexpr auto no_connection = "the database cannot be reached";
 
 } // namespace
 
-connection::connection(std::string url, std::string application_name)
-    : url_(std::move(url)), application_name_(std::move(application_name)) {}
+connection::connection(std::string url, std::string application_name, session kind)
+    : url_(std::move(url)), application_name_(std::move(application_name)), kind_(kind) {}
 
 connection::~connection() { drop(); }
 
@@ -88,14 +70,14 @@ expected<done> connection::connect(steady_time deadline, bool* fresh) {
   if (alive()) return done{};
   drop();
   auto now = std::chrono::steady_clock::now();
-  if (now < not_before_) return unavailable(last_failure_ + " (trying again soon)");
+  if (now < not_before_) return last_failure_;
   auto opened = open(deadline);
   if (!opened) {
     drop();
     backoff_ = std::clamp(backoff_ * 2, std::chrono::milliseconds(first_backoff),
                           std::chrono::milliseconds(longest_backoff));
     not_before_ = std::chrono::steady_clock::now() + backoff_;
-    last_failure_ = opened.failure().message;
+    last_failure_ = opened.failure();
     return opened;
   }
   backoff_ = 0ms;
@@ -112,24 +94,37 @@ expected<done> connection::open(steady_time deadline) {
   const char* values[] = {"5",    "2",    "2", "10000", "read-write", url_.c_str(), application_name_.c_str(),
                           "UTF8", nullptr};
   conn_ = PQconnectStartParams(keywords, values, 1);
-  if (!conn_) return unavailable("cannot connect to the database: out of memory");
+  if (!conn_) return unavailable(no_connection, "out of memory");
+  PQsetErrorVerbosity(conn_, PQERRORS_VERBOSE); // a refusal then has its SQLSTATE
   auto status = PQstatus(conn_) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
   while (status != PGRES_POLLING_OK) {
     if (status == PGRES_POLLING_FAILED)
-      return unavailable("cannot connect to the database: " + one_line(PQerrorMessage(conn_)));
+      return refused_connection();
     auto w = wait(status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline);
-    if (w == waited::late) return unavailable("cannot connect to the database: no answer in time");
+    if (w == waited::late) return unavailable(no_connection, "no answer in time");
     status = PQconnectPoll(conn_);
   }
   PQsetNoticeProcessor(
       conn_, [](void*, const char*) {}, nullptr);
-  if (PQsetnonblocking(conn_, 1) != 0 || PQserverVersion(conn_) < 140'000)
-    return unavailable("this database is older than PostgreSQL 14, the oldest that TaskMaster works with");
+  PQsetErrorVerbosity(conn_, PQERRORS_DEFAULT);
+  if (PQsetnonblocking(conn_, 1) != 0) return unavailable(no_connection, "out of memory");
+  if (PQserverVersion(conn_) < oldest_server)
+    return error{ec::incompatible, "the database is older than PostgreSQL 14, the oldest that TaskMaster works with"};
+  if (kind_ == session::shared) return done{};
   if (!PQsendQueryParams(conn_, query("prepare_session").c_str(), 0, nullptr, nullptr, nullptr, nullptr, 1))
     return broken(effect::read);
   auto settings = finish(deadline, effect::read);
-  if (!settings) return unavailable("cannot set up a session of the database: " + settings.failure().message);
+  if (!settings) return unavailable("a session of the database could not be set up", to_string(settings.failure()));
   return done{};
+}
+
+error connection::refused_connection() {
+  auto text = one_line(PQerrorMessage(conn_));
+  sqlstate_ = state_of_refusal(text);
+  // What only helps who has PostgreSQL's source is left out.
+  if (const auto source = text.find("  LOCATION:  "); source != text.npos) text.resize(source);
+  if (!sqlstate_.empty()) text.erase(text.find(sqlstate_ + ": "), sqlstate_.size() + 2);
+  return unavailable(no_connection, text);
 }
 
 connection::waited connection::wait(short events, steady_time deadline) {
@@ -149,10 +144,8 @@ error connection::broken(effect what) {
   auto text = one_line(PQerrorMessage(conn_));
   drop();
   if (what == effect::write)
-    return {ec::ambiguous,
-            "the connection to the database broke before it answered, so it may or may not have happened: " +
-                text};
-  return unavailable("the connection to the database broke: " + text);
+    return with_cause({ec::ambiguous, "the connection to the database broke before it answered, so it may or may not have happened"}, text);
+  return unavailable("the connection to the database broke", text);
 }
 
 error connection::late(effect what) {
@@ -171,8 +164,13 @@ error connection::refused(const pg_result* result, effect what) {
   sqlstate_ = state;
   const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
   error e{code_of(sqlstate_, what), one_line(primary)};
-  auto own = sqlstate_.starts_with("TM");
-  if (!own) e.message = "the database says: " + e.message + " (" + sqlstate_ + ")" + advice_for(sqlstate_);
+  const bool own = sqlstate_.starts_with("TM");
+  // The server's words may name roles, tables and addresses. About a value that it was given (22, 23) they help who sent it.
+  if (e.code == ec::invalid_argument) e.message = "the database says: " + e.message + " (" + sqlstate_ + ")";
+  else if (!own) {
+    e.cause = std::move(e.message);
+    e.message = "the database refused a statement (" + sqlstate_ + ")" + advice_for(sqlstate_);
+  }
   if (e.code == ec::unavailable) e.retry_after = 1s;
   // A session that cannot be used as it is: on a demoted primary, with plans of an older schema, or ended.
   if (sqlstate_ == "25006" || sqlstate_ == "0A000" || sqlstate_.starts_with("26") ||
@@ -246,6 +244,7 @@ expected<rows> connection::run(std::string_view name, const parameters& values, 
                                effect what) {
   sqlstate_.clear();
   if (auto connected = connect(deadline); !connected) return connected.failure();
+  if (kind_ == session::shared) return run_shared(query(name), values, deadline);
   if (auto prepared = prepare(name, deadline); !prepared) return prepared.failure();
   auto r = raw(values);
   if (!PQsendQueryPrepared(conn_, std::string(name).c_str(), static_cast<int>(r.values.size()),
@@ -258,12 +257,37 @@ expected<rows> connection::run_text(const std::string& text, const parameters& v
                                     effect what) {
   sqlstate_.clear();
   if (auto connected = connect(deadline); !connected) return connected.failure();
+  if (kind_ == session::shared) return run_shared(text, values, deadline);
+  return send_text(text, values, deadline, what);
+}
+
+expected<rows> connection::send_text(const std::string& text, const parameters& values, steady_time deadline, effect what) {
   auto r = raw(values);
   if (!PQsendQueryParams(conn_, text.c_str(), static_cast<int>(r.values.size()), nullptr, r.values.data(),
                          r.lengths.data(), r.formats.data(), 1))
     return broken(effect::read);
   return finish(deadline, what);
 }
+
+expected<rows> connection::run_shared(const std::string& text, const parameters& values, steady_time deadline) {
+  const auto script = [&](const std::string& t) -> expected<rows> {
+    if (!PQsendQuery(conn_, t.c_str())) return broken(effect::read);
+    return finish(deadline, effect::read);
+  };
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+  if (left <= 0) return late(effect::read);
+  // What a role or a database may have set differently and what changes our answers is set here, for this transaction.
+  auto begun = script("BEGIN READ ONLY; SET LOCAL statement_timeout = " + std::to_string(left) + "; SET LOCAL lock_timeout = 0; " +
+                      std::string(query("plain_settings")));
+  if (!begun) return begun;
+  auto answer = send_text(text, values, deadline, effect::read);
+  if (!conn_) return answer;
+  // A transaction that only read ends the same way whether it failed or not.
+  if (auto ended = script("ROLLBACK"); !ended && answer) return ended;
+  return answer;
+}
+
+int connection::backend() const { return conn_ ? PQbackendPID(conn_) : 0; }
 
 expected<int> connection::await_notifications(int wake, steady_time deadline) {
   if (!alive()) return broken(effect::read);

@@ -1,9 +1,10 @@
--- What weakens the promise, or keeps the scheduler from working: one row a fault, and one row when there is none.
+-- What weakens the promise, or keeps the scheduler from working: one row a fault, and one row when there is none. A server that is too old is
+-- refused before (oldest_server in postgres_connection.hpp).
 SELECT f.grade, f.detail, f.advice
   FROM (VALUES
-    (current_setting('server_version_num')::integer < 150000, 'bad', 'PostgreSQL ' || current_setting('server_version') || ' is older than 15',
-     'use PostgreSQL 15 or newer'),
     (pg_is_in_recovery(), 'bad', 'this is a replica: nothing can be written here', 'name the primary, or every host with target_session_attrs=read-write'),
+    (current_setting('server_encoding') <> 'UTF8', 'bad', 'the database has the encoding ' || current_setting('server_encoding') || ', which cannot hold every text',
+     'create one with ENCODING ''UTF8'''),
     (current_setting('fsync') = 'off', 'bad', 'fsync is off: a crash of the machine may damage the database', 'turn it on'),
     (current_setting('full_page_writes') = 'off', 'bad', 'full_page_writes is off: a crash of the machine may damage the database', 'turn it on'),
     (current_setting('synchronous_commit') = 'off', 'bad', 'synchronous_commit is off: a crash may lose tasks that were acknowledged',

@@ -159,6 +159,7 @@ std::string postgres_server::fresh_database() {
 
 std::string sql(const std::string& url, const std::string& text) {
   std::unique_ptr<PGconn, decltype(&PQfinish)> c(PQconnectdb(url.c_str()), &PQfinish);
+  PQsetNoticeProcessor(c.get(), [](void*, const char*) {}, nullptr);
   std::unique_ptr<PGresult, decltype(&PQclear)> r(PQexec(c.get(), text.c_str()), &PQclear);
   auto status = PQresultStatus(r.get());
   if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
