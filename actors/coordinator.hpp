@@ -163,6 +163,8 @@ private:
   void take_fired(std::vector<task>& tasks);
   void answer_schedule_order(schedule_answer answer);
   void cancel_task(const uuid& id, cancel_promise promise);
+  /// coordinator_restored.cpp; `renewed`: how many rows this term has renewed so far.
+  void renew_transactions(std::int64_t renewed);
   void follow_up(); ///< coordinator_graphs.cpp: tells tasks that wait what became of others
   void read_again(std::vector<uuid> ids);
   void hand_out(std::vector<plan::hand_out>& out);

@@ -109,6 +109,7 @@ void coordinator_state::take_over(const leader_lease& lease, loaded& what) {
   is_loaded_ = true;
   meters_->leading.Set(1);
   spdlog::info("took over: {} buckets of waiting tasks, {} workers of the last term to wait for", what.buckets.size(), awaited_.size());
+  renew_transactions(0);
   auto early = std::move(early_);
   early_.clear();
   for (auto& hello : early) hear_hello(hello);

@@ -345,6 +345,12 @@ public:
     return postgres::fire_schedules(db_, term, firings, until);
   }
 
+  expected<int> renew_transactions(std::uint64_t term, int most, timeout limit) override {
+    const auto answer = write("renew_transactions", parameters().add(number(term)).add(static_cast<std::int32_t>(most)), limit);
+    if (!answer) return answer.failure();
+    return answer->int4(0, 0);
+  }
+
   expected<done> open_session(std::uint64_t term, const session_row& row, timeout limit) override {
     return only_done(
         write("open_session", parameters().add(number(term)).add(row.worker).add(row.incarnation), limit));

@@ -336,6 +336,9 @@ public:
   /// R17: one task for each instant, however often it is asked for; answers in the order asked.
   virtual expected<std::vector<fired_schedule>>
   fire_schedules(std::uint64_t term, const std::vector<schedule_firing>& firings, timeout limit) = 0;
+  /// Gives rows that another server's transactions wrote (a restored dump) numbers of this one's, at most `most`; how many there were. A
+  /// scan would read rows whose numbers lie ahead again each time.
+  virtual expected<int> renew_transactions(std::uint64_t term, int most, timeout limit) = 0;
   virtual expected<done> open_session(std::uint64_t term, const session_row& row, timeout limit) = 0;
   virtual expected<done> close_session(std::uint64_t term, const std::string& worker,
                                        const std::string& incarnation, timeout limit) = 0;

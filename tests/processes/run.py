@@ -8,7 +8,7 @@ import importlib
 import sys
 import time
 
-SCENARIOS = ["doctor", "kinds", "original_commands", "outages", "leaving", "bulk", "bench", "events", "webhooks", "limits", "control", "graphs", "schedules", "readme", "on_time", "credit_and_loss", "real_input", "acknowledged", "hostile_worker", "hostile_client"]
+SCENARIOS = ["doctor", "restored", "kinds", "original_commands", "outages", "leaving", "bulk", "bench", "events", "webhooks", "limits", "control", "graphs", "schedules", "readme", "on_time", "credit_and_loss", "real_input", "acknowledged", "hostile_worker", "hostile_client"]
 
 
 def main():

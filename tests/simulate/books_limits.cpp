@@ -27,8 +27,8 @@ void books::told_settings(const queue_settings& s) {
 
 void books::check_limits(const uuid& id, const entry& e) {
   if (world_.clock_stepped_lately()) return;
-  // At most once it was chosen when its mark was asked for, and counts as running from then on.
-  const bool marked = e.row.delivery == delivery_mode::at_most_once;
+  // It was chosen when its mark, or the freeing of its key, was asked for, and counts as running from then on.
+  const bool marked = e.row.delivery == delivery_mode::at_most_once || options_of(e.row.options).scope == unique_scope::while_waiting;
   const auto slack = world_.froze_within(thaw_slack) ? duration(thaw_slack) : duration(marked ? mark_takes : on_its_way);
   // The most generous of the settings since the last of which a client was told: what is committed while its answer is lost may not be in force
   // yet, whatever the time.

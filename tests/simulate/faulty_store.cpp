@@ -82,6 +82,10 @@ expected<done> faulty_store::resign(std::uint64_t term, timeout limit) {
 expected<done> faulty_store::enlist(std::uint64_t term, timeout limit) {
   return write(limit, [&] { return real_->enlist(term, limit); });
 }
+expected<int> faulty_store::renew_transactions(std::uint64_t term, int most, timeout limit) {
+  return write(limit, [&] { return real_->renew_transactions(term, most, limit); });
+}
+
 expected<done> faulty_store::open_session(std::uint64_t term, const session_row& row, timeout limit) {
   return write(limit, [&] { return real_->open_session(term, row, limit); });
 }

@@ -66,6 +66,7 @@ public:
   expected<schedule_record> put_schedule(std::uint64_t term, const schedule_record& record, timeout limit) override;
   expected<done> delete_schedule(std::uint64_t term, const std::string& name, timeout limit) override;
   expected<std::vector<fired_schedule>> fire_schedules(std::uint64_t term, const std::vector<schedule_firing>& firings, timeout limit) override;
+  expected<int> renew_transactions(std::uint64_t term, int most, timeout limit) override;
   expected<done> open_session(std::uint64_t term, const session_row& row, timeout limit) override;
   expected<done> close_session(std::uint64_t term, const std::string& worker, const std::string& incarnation, timeout limit) override;
   expected<upkeep> maintain(duration retention, timeout limit) override;

@@ -1,0 +1,1 @@
+SELECT taskmaster.renew_transactions_v1($1::bigint, $2::integer)
