@@ -42,13 +42,12 @@ std::string problem_text(const answer_json& problem) {
 
 int report_failure(const http_client& client, const service_answer& answer, std::ostream& err) {
   if (!answer.reached()) {
-    err << "taskmaster: no answer from " << client.where() << " (" << answer.fault
-        << "); is it running? Name another with --server\n";
+    err << "taskmaster: no answer from " << client.where() << ": " << answer.fault << '\n';
     return exit_codes::unreachable;
   }
   const auto problem = answer_json::parse(answer.body, nullptr, false);
   const auto text = problem.is_object() ? problem_text(problem) : std::string();
-  err << "taskmaster: " << (text.empty() ? client.where() + " answered " + std::to_string(answer.status) : text) << '\n';
+  err << "taskmaster: " << (text.empty() ? client.where() + " answered " + std::to_string(answer.status) + " without a reason; is it a TaskMaster?" : text) << '\n';
   return exit_codes::failed;
 }
 

@@ -1,6 +1,7 @@
 #include "cluster/client_commands.hpp"
 
 #include "cluster/client_answers.hpp"
+#include "cluster/client_ids.hpp"
 #include "cluster/client_submit.hpp"
 #include "cluster/client_wait.hpp"
 #include "cluster/percent_encode.hpp"
@@ -276,9 +277,10 @@ int list(const errand& e) {
 int run_client_command(const client_request& request, std::istream& in, std::ostream& out, std::ostream& err) {
   http_client client(request.server);
   if (!client.valid()) {
-    err << "taskmaster: --server takes host:port; \"" << request.server << "\" is none\n";
+    err << "taskmaster: --server has to be HOST:PORT (port 1 to 65535), http://HOST:PORT or https://HOST:PORT; it is \"" << request.server << "\"\n";
     return exit_codes::usage;
   }
+  if (!request.id.empty() && !check_id(client, request.id, err)) return exit_codes::usage;
   const errand e{client, request, out, err};
   using command = client_request::command;
   switch (request.what) {

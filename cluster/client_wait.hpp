@@ -14,8 +14,8 @@ struct wait_outcome {
   int exit_code = 0; // when there is no task
 };
 
-/// Asks in slices of 20 s until it is finished or `limit` (nothing: for ever) is over. No answer, 429 and 503 are borne for a minute
-/// in a row.
+/// Asks again and again until it is finished or `limit` (nothing: for ever) is over. No answer, 429 and 503 are borne for a minute
+/// in a row. What holds a task that does not run after three seconds is written to `err`, once for each reason.
 wait_outcome wait_for_task(http_client& client, const std::string& id, std::optional<duration> limit, std::ostream& err);
 
 } // namespace taskmaster

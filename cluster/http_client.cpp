@@ -42,10 +42,29 @@ service_answer answer_of(const httplib::Response& response) {
   return answer;
 }
 
-service_answer answer_of(const httplib::Result& result) {
+constexpr auto usual_patience = std::chrono::seconds(60);
+
+/// What probably is wrong, as the end of "no answer from http://host:port: …".
+std::string fault_of(httplib::Error error, bool in_time) {
+  switch (error) {
+    case httplib::Error::Connection: return "nothing can be reached there; is the service running? Name another with --server";
+    case httplib::Error::ConnectionTimeout: return "no connection within 5 s; is the address right? Name another with --server";
+    case httplib::Error::SSLConnection: return "no TLS is spoken there; write http:// instead of https:// in --server";
+    case httplib::Error::SSLServerVerification: return "its certificate is not trusted here";
+    case httplib::Error::Read:
+      if (in_time)
+        return "something listens there, but it does not speak HTTP. Is it the service's gRPC port, or another program? HTTP is on port 8081 unless the "
+               "service was started with another --http";
+      return "it accepts connections and did not answer in time";
+    default: return httplib::to_string(error);
+  }
+}
+
+/// `patience`: what the answer was given to begin.
+service_answer answer_of(const httplib::Result& result, std::chrono::steady_clock::time_point asked, std::chrono::seconds patience) {
   if (result) return answer_of(*result);
   service_answer answer;
-  answer.fault = httplib::to_string(result.error());
+  answer.fault = fault_of(result.error(), std::chrono::steady_clock::now() - asked < patience);
   return answer;
 }
 
@@ -75,7 +94,8 @@ bool http_client::valid() const { return parts_ != nullptr; }
 
 service_answer http_client::get(const std::string& path, std::chrono::seconds patience) {
   parts_->client.set_read_timeout(patience);
-  return answer_of(parts_->client.Get(path));
+  const auto asked = std::chrono::steady_clock::now();
+  return answer_of(parts_->client.Get(path), asked, patience);
 }
 
 service_answer http_client::post(const std::string& path, const std::string& json,
@@ -83,12 +103,14 @@ service_answer http_client::post(const std::string& path, const std::string& jso
   parts_->client.set_read_timeout(patience);
   httplib::Headers sent;
   for (const auto& [name, value] : headers) sent.emplace(name, value);
-  return answer_of(parts_->client.Post(path, sent, json, "application/json"));
+  const auto asked = std::chrono::steady_clock::now();
+  return answer_of(parts_->client.Post(path, sent, json, "application/json"), asked, patience);
 }
 
 service_answer http_client::put(const std::string& path, const std::string& json) {
-  parts_->client.set_read_timeout(std::chrono::seconds(60));
-  return answer_of(parts_->client.Put(path, json, "application/json"));
+  parts_->client.set_read_timeout(usual_patience);
+  const auto asked = std::chrono::steady_clock::now();
+  return answer_of(parts_->client.Put(path, json, "application/json"), asked, usual_patience);
 }
 
 service_answer http_client::follow(const std::string& path, const std::vector<std::pair<std::string, std::string>>& headers,
@@ -98,6 +120,7 @@ service_answer http_client::follow(const std::string& path, const std::vector<st
   for (const auto& [name, value] : headers) sent.emplace(name, value);
   service_answer answer;
   std::string text;
+  const auto asked = std::chrono::steady_clock::now();
   const auto result = parts_->client.Get(
       path, sent,
       [&](const httplib::Response& response) {
@@ -115,19 +138,21 @@ service_answer http_client::follow(const std::string& path, const std::vector<st
         text.erase(0, from);
         return true;
       });
-  if (!answer.reached()) answer.fault = httplib::to_string(result.error());
+  if (!answer.reached()) answer.fault = fault_of(result.error(), std::chrono::steady_clock::now() - asked < patience);
   if (!answer.good()) answer.body = std::move(text);
   return answer;
 }
 
 service_answer http_client::remove(const std::string& path) {
-  parts_->client.set_read_timeout(std::chrono::seconds(60));
-  return answer_of(parts_->client.Delete(path));
+  parts_->client.set_read_timeout(usual_patience);
+  const auto asked = std::chrono::steady_clock::now();
+  return answer_of(parts_->client.Delete(path), asked, usual_patience);
 }
 
 service_answer http_client::patch(const std::string& path, const std::string& json) {
-  parts_->client.set_read_timeout(std::chrono::seconds(60));
-  return answer_of(parts_->client.Patch(path, json, "application/json"));
+  parts_->client.set_read_timeout(usual_patience);
+  const auto asked = std::chrono::steady_clock::now();
+  return answer_of(parts_->client.Patch(path, json, "application/json"), asked, usual_patience);
 }
 
 } // namespace taskmaster

@@ -3,11 +3,14 @@
 #include "tests/catch.hpp"
 #include "tests/cluster/temporary_folder.hpp"
 
+#include <arpa/inet.h>
 #include <atomic>
 #include <fstream>
 #include <mutex>
 #include <sstream>
+#include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <httplib.h>
@@ -45,7 +48,7 @@ struct fake_service {
   int port = 0;
   std::mutex mutex;
   std::vector<std::string> bodies, targets, keys;
-  std::string final_state = "succeeded";
+  std::string final_state = "succeeded", waiting_state = "running";
   std::atomic<int> waits_before_end{0}, refusals{0};
 
   fake_service() {
@@ -85,7 +88,10 @@ struct fake_service {
       remember(q);
       const bool more = waits_before_end-- > 0;
       r.status = more ? 202 : 200;
-      r.set_content(task_json(more ? "running" : final_state).dump(), "application/json");
+      r.set_content(task_json(more ? waiting_state : final_state).dump(), "application/json");
+    });
+    server.Get(R"(/v1/tasks/([^/]+)/explain)", [](const httplib::Request&, httplib::Response& r) {
+      r.set_content(R"({"state":"ready","reasons":[{"code":"no_worker","detail":"no worker takes kind nosuch"}]})", "application/json");
     });
     server.Get(R"(/v1/tasks/([^/]+)/attempts)", [](const httplib::Request&, httplib::Response& r) {
       r.set_content(R"({"attempts":[{"attempt":1,"outcome":"failed","reason":"timeout","worker":"w1","started_at":"2020-01-01T00:00:00Z","finished_at":"2020-01-01T00:00:05Z","error":{"code":"timeout","message":"after 5s"}}],"next_cursor":null})",
@@ -269,6 +275,64 @@ TEST_CASE("no answer is exit code 3 and names the address") {
   CHECK(r.err.find("http://127.0.0.1:" + std::to_string(port)) != std::string::npos);
 }
 
+TEST_CASE("a server that is something else is answered with what it probably is") {
+  // Accepts, and speaks another protocol: as a gRPC port does, whose first words are a frame of HTTP/2.
+  const int door = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in at{AF_INET, 0, {htonl(INADDR_LOOPBACK)}, {}};
+  socklen_t size = sizeof at;
+  REQUIRE(::bind(door, reinterpret_cast<sockaddr*>(&at), size) == 0);
+  REQUIRE(::listen(door, 8) == 0);
+  ::getsockname(door, reinterpret_cast<sockaddr*>(&at), &size);
+  std::thread grpc([&] {
+    for (int i = 0; i < 2; ++i) { // httplib tries a kept connection once more
+      const int peer = ::accept(door, nullptr, nullptr);
+      if (peer < 0) return;
+      const char settings[] = "\0\0\0\4\0\0\0\0\0";
+      (void)!::write(peer, settings, 9);
+      ::close(peer);
+    }
+  });
+  const auto r = run("127.0.0.1:" + std::to_string(ntohs(at.sin_port)), {"queues"});
+  ::shutdown(door, SHUT_RDWR);
+  grpc.join();
+  ::close(door);
+  CHECK(r.code == exit_codes::unreachable);
+  CHECK(r.err.find("does not speak HTTP") != std::string::npos);
+  CHECK(r.err.find("gRPC port") != std::string::npos);
+
+  fake_service service;
+  const auto here = "127.0.0.1:" + std::to_string(service.port);
+  CHECK(run("https://" + here, {"queues"}).err.find("write http://") != std::string::npos);
+  for (const auto* wrong : {"127.0.0.1:99999", "127.0.0.1:http", "ftp://127.0.0.1:80", "127.0.0.1:", "http://"}) {
+    const auto refused = run(wrong, {"queues"});
+    CHECK(refused.code == exit_codes::usage);
+    CHECK(refused.err == std::string("taskmaster: --server has to be HOST:PORT (port 1 to 65535), http://HOST:PORT or https://HOST:PORT; it is \"") + wrong + "\"\n");
+  }
+}
+
+TEST_CASE("a part of an id is answered with the whole one") {
+  fake_service service;
+  const std::string whole = id;
+  for (const auto& part : {whole.substr(0, 8), whole.substr(30)}) {
+    const auto r = run(service, {"cancel", part});
+    CHECK(r.code == exit_codes::usage);
+    CHECK(r.err == "taskmaster: \"" + part + "\" is not a task's id, which has 36 characters; did you mean " + whole + "?\n");
+  }
+  const auto r = run(service, {"get", "zzzz"});
+  CHECK(r.code == exit_codes::usage);
+  CHECK(r.err == "taskmaster: \"zzzz\" is not a task's id, which has 36 characters; taskmaster list shows them\n");
+}
+
+TEST_CASE("a wait for a task that no worker takes says so") {
+  fake_service service;
+  service.waits_before_end = 2;
+  service.waiting_state = "ready";
+  const auto r = run(service, {"submit", "nosuch", "--wait"});
+  CHECK(r.code == exit_codes::done);
+  CHECK(r.err.starts_with("taskmaster: still waiting (no_worker): no worker takes kind nosuch\n"));
+  CHECK(r.err.find("no_worker", 40) == std::string::npos); // once
+}
+
 TEST_CASE("submit --wait prints the output of a success and fails with a sentence otherwise") {
   fake_service service;
   service.waits_before_end = 2;
@@ -373,14 +437,14 @@ TEST_CASE("get, attempts, cancel, retry, queues and workers read well") {
   CHECK(got.out.find("kind              shell\n") != std::string::npos);
   CHECK(got.out.find("(took 2.5s)\n") != std::string::npos);
   CHECK(json::parse(run(service, {"get", id, "--output", "json"}).out)["id"] == id);
-  const auto missing = run(service, {"get", "x y"});
+  const std::string another = "01930000-0000-7000-8000-000000000002";
+  const auto missing = run(service, {"get", another});
   CHECK(missing.code == exit_codes::failed);
   CHECK(missing.err == "taskmaster: There is no such task.\n");
-  CHECK(service.targets.back() == "/v1/tasks/x%20y");
 
   CHECK(run(service, {"attempts", id}).out.find("timeout: after 5s") != std::string::npos);
   CHECK(run(service, {"cancel", id}).out.find("cancel requested") == 0);
-  CHECK(run(service, {"cancel", "another"}).out == "cancelled\n");
+  CHECK(run(service, {"cancel", another}).out == "cancelled\n");
   CHECK(run(service, {"retry", id}).out.find("ready") != std::string::npos);
   CHECK(run(service, {"queues"}).out == "QUEUE    SCHEDULED   READY  RUNNING\ndefault          3  10000+        2\n");
   const auto workers = run(service, {"workers"}).out;
