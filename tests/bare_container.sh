@@ -3,17 +3,20 @@
 # ./cluster/up.sh, after which tasks go through and survive a stop and a start; then ./tests/run.sh, where only what needs Docker is
 # skipped. Compiles everything from nothing, so it takes the better part of an hour on two cores and is not among the tests of run.sh.
 # With CCACHE=DIR (that of a machine of the same Debian, as `ccache -k cache_dir` names it) what was compiled before is looked up instead.
-#   tests/bare_container.sh [IMAGE] [--up-only]      IMAGE: debian:bookworm-slim, or debian:trixie-slim
+#   tests/bare_container.sh [IMAGE] [--up-only | --without WORD,WORD]
+#     IMAGE: debian:bookworm-slim, or debian:trixie-slim; --without leaves scripts out of tests/run.sh, as it says
 # Needs Docker, and a network that reaches Debian's packages. 77: no Docker here.
 set -euo pipefail
 image=debian:bookworm-slim
-tests=yes
-for argument in "$@"; do
-  case $argument in
+tests=./tests/run.sh
+while [ $# -gt 0 ]; do
+  case $1 in
     --up-only) tests= ;;
-    -*) echo "usage: bare_container.sh [IMAGE] [--up-only]" >&2; exit 2 ;;
-    *) image=$argument ;;
+    --without) tests="./tests/run.sh --without ${2:?}"; shift ;;
+    -*) echo "usage: bare_container.sh [IMAGE] [--up-only | --without WORD,WORD]" >&2; exit 2 ;;
+    *) image=$1 ;;
   esac
+  shift
 done
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 timeout 20 docker info >/dev/null 2>&1 || { echo "bare container: no Docker daemon answers"; exit 77; }
@@ -50,6 +53,6 @@ docker run --rm --init --name "$name" "${cache[@]}" -v "$work/repository.git:/re
   ./cluster/up.sh --stop
   say "up.sh works: started, answered, stopped, started over its data, stopped"
   [ -n "$TESTS" ] || exit 0
-  ./tests/run.sh
+  $TESTS # its words are meant to split
   say "run.sh passed"
 '
