@@ -6,6 +6,7 @@ croniter is only asked about a clock without zone: what it does at daylight-savi
 The rules for gaps and overlaps are applied here a second time, from zoneinfo alone.
 """
 import datetime
+import math
 import os
 import pathlib
 import random
@@ -87,7 +88,11 @@ def some_rule(chance):
     days, parts = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"], {}
     signed = lambda low, high: [n for n in range(-high, high + 1) if abs(n) >= low]
     if maybe(0.4):
-        parts["INTERVAL"] = chance.randrange(2, {"SECONDLY": 7000, "MINUTELY": 500, "HOURLY": 50, "YEARLY": 4}.get(freq, 8))
+        # Of hours and minutes, an interval that meets every day of the week at every time sooner or later, or the same times each day.
+        # With any other a rule may never match (every 7 seconds, on Saturdays, in one minute), and dateutil walks on to the year 9999.
+        most = {"MINUTELY": 500, "HOURLY": 50, "YEARLY": 4}.get(freq, 8)
+        day = {"MINUTELY": 60, "HOURLY": 24}.get(freq)
+        parts["INTERVAL"] = chance.choice([n for n in range(2, most) if not day or day % n == 0 or math.gcd(n, 7 * 24 * 60) == 1])
     short = freq in ("HOURLY", "MINUTELY", "SECONDLY")
     if maybe(0.3) and not short:  # dateutil walks to the year 9999 for a rule of seconds that never matches
         parts["BYMONTH"] = some(range(1, 13))
@@ -112,7 +117,7 @@ def some_rule(chance):
         parts["BYMINUTE"] = some(range(60))
     if freq == "SECONDLY":
         parts["BYSECOND"] = some(range(60))
-        parts["INTERVAL"] = chance.choice([1, 1, 7, 11, 60])
+        parts["INTERVAL"] = chance.choice([1, 1, 11, 13, 60])
     if maybe(0.3):
         parts["WKST"] = chance.choice(["SU", "MO", "WE"])
     if maybe(0.2) and "BYDAY" in parts and freq in ("MONTHLY", "YEARLY"):  # in dateutil's first week positions count from DTSTART on
