@@ -60,8 +60,12 @@ std::string fault_of(httplib::Error error, bool in_time) {
   }
 }
 
-/// `patience`: what the answer was given to begin.
-service_answer answer_of(const httplib::Result& result, std::chrono::steady_clock::time_point asked, std::chrono::seconds patience) {
+/// One request. `patience`: how long its answer may take to begin, for the client and for the sentence of a fault alike.
+template <class Call>
+service_answer ask(httplib::Client& client, std::chrono::seconds patience, Call call) {
+  client.set_read_timeout(patience);
+  const auto asked = std::chrono::steady_clock::now();
+  const httplib::Result result = call(client);
   if (result) return answer_of(*result);
   service_answer answer;
   answer.fault = fault_of(result.error(), std::chrono::steady_clock::now() - asked < patience);
@@ -93,24 +97,18 @@ http_client::~http_client() = default;
 bool http_client::valid() const { return parts_ != nullptr; }
 
 service_answer http_client::get(const std::string& path, std::chrono::seconds patience) {
-  parts_->client.set_read_timeout(patience);
-  const auto asked = std::chrono::steady_clock::now();
-  return answer_of(parts_->client.Get(path), asked, patience);
+  return ask(parts_->client, patience, [&](httplib::Client& client) { return client.Get(path); });
 }
 
 service_answer http_client::post(const std::string& path, const std::string& json,
                               const std::vector<std::pair<std::string, std::string>>& headers, std::chrono::seconds patience) {
-  parts_->client.set_read_timeout(patience);
   httplib::Headers sent;
   for (const auto& [name, value] : headers) sent.emplace(name, value);
-  const auto asked = std::chrono::steady_clock::now();
-  return answer_of(parts_->client.Post(path, sent, json, "application/json"), asked, patience);
+  return ask(parts_->client, patience, [&](httplib::Client& client) { return client.Post(path, sent, json, "application/json"); });
 }
 
 service_answer http_client::put(const std::string& path, const std::string& json) {
-  parts_->client.set_read_timeout(usual_patience);
-  const auto asked = std::chrono::steady_clock::now();
-  return answer_of(parts_->client.Put(path, json, "application/json"), asked, usual_patience);
+  return ask(parts_->client, usual_patience, [&](httplib::Client& client) { return client.Put(path, json, "application/json"); });
 }
 
 service_answer http_client::follow(const std::string& path, const std::vector<std::pair<std::string, std::string>>& headers,
@@ -144,15 +142,11 @@ service_answer http_client::follow(const std::string& path, const std::vector<st
 }
 
 service_answer http_client::remove(const std::string& path) {
-  parts_->client.set_read_timeout(usual_patience);
-  const auto asked = std::chrono::steady_clock::now();
-  return answer_of(parts_->client.Delete(path), asked, usual_patience);
+  return ask(parts_->client, usual_patience, [&](httplib::Client& client) { return client.Delete(path); });
 }
 
 service_answer http_client::patch(const std::string& path, const std::string& json) {
-  parts_->client.set_read_timeout(usual_patience);
-  const auto asked = std::chrono::steady_clock::now();
-  return answer_of(parts_->client.Patch(path, json, "application/json"), asked, usual_patience);
+  return ask(parts_->client, usual_patience, [&](httplib::Client& client) { return client.Patch(path, json, "application/json"); });
 }
 
 } // namespace taskmaster
